@@ -1,4 +1,4 @@
-"""What works on this machine: Python, torch, device, memory, extras, data, endpoints, and what to install for the rest."""
+"""What works on this machine: Python, torch, device, memory, extras, data, endpoints, and what to install."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ _ENDPOINTS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 
 class Check(NamedTuple):
-    """One finding. `state` is ok, missing (something optional is not here) or wrong (something needed does not work)."""
+    """One finding. `state` is ok, missing (optional and not here) or wrong (needed and does not work)."""
 
     state: str
     what: str
@@ -28,7 +28,7 @@ class Check(NamedTuple):
 
 
 def examine() -> list[Check]:
-    """Look at everything; nothing is changed, and no connection is opened except to endpoints that the user configured."""
+    """Look at everything; nothing is changed, no connection opened except to endpoints that the user configured."""
     return [_python(), _torch(), _device(), _memory(), _disk(), *_extras(), _browser(), *_data(), *_endpoints()]
 
 

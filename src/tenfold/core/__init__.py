@@ -2,10 +2,10 @@
 
 | module | holds | main names |
 |---|---|---|
-| `errors` | the errors that a user sees: one or two sentences, an exit code | `TenfoldError`, `BadInput`, `DataMissing`, `ExtraMissing`, `BudgetReached` |
+| `errors` | the errors that a user sees | `TenfoldError`, `BadInput`, `DataMissing`, ... |
 | `extras` | optional packages, loaded when needed | `require(module, extra)` |
-| `files` | reading hostile files and writing atomically | `write_atomic`, `write_json`, `read_json`, `read_npz`, `append_line`, `read_lines` |
-| `data` | data sets by name, verified | `DataSet`, `catalogue()`, `locate("udrl/icu_sepsis_dynamics.npz")`, `fetch`, `verify` |
+| `files` | reading hostile files and writing atomically | `write_atomic`, `read_json`, `read_npz`, ... |
+| `data` | data sets by name, verified | `catalogue`, `locate`, `fetch`, `verify` |
 | `runs` | a run is a folder that can be resumed | `Run.open(folder, system=, config=)`, `manifest()` |
 | `checkpoint` | safetensors + JSON, checked on load | `save(path, tensors, meta)`, `load(path, system=)` |
 | `train` | the one training loop, on Lightning Fabric | `fit(module, loss, batches, optimizer, config, run)` |
@@ -14,7 +14,8 @@
 | `experiment` | rows, intervals, claims and their verdicts | `Row`, `Claim`, `Experiment`, `bootstrap_interval` |
 | `claims` | the ledger of what the papers say | `ledger()` |
 | `report` | one self-contained HTML file | `Section`, `write_report` |
+| `console` | what every command shares: options, JSON or text | `emit`, `say`, `Json`, `Seed`, `Device`, `Out` |
 | `theme` | colours and fonts of every picture and page | `PALETTE`, `style_figure`, `matplotlib_style` |
 
-Modules load on first use by their full name (`from tenfold.core import runs`); only `train` and `checkpoint` import torch.
+Import modules by name (`from tenfold.core import runs`); only `train` and `checkpoint` import torch.
 """

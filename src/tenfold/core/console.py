@@ -1,4 +1,4 @@
-"""What every command shares: the options that mean the same everywhere, one JSON document on stdout, words on stderr."""
+"""What every command shares: the options that mean the same everywhere, JSON on stdout, words on stderr."""
 
 import json
 import os

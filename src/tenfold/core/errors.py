@@ -1,7 +1,7 @@
 """The errors that a user sees: what is wrong, and what to do about it.
 
-The command line prints `message` and `hint` on at most two lines and exits with `exit_code`; a page shows the same words.
-Anything else that escapes is a defect.
+The command line prints `message` and `hint` on at most two lines and exits with `exit_code`; a page shows
+the same words. Anything else that escapes is a defect.
 """
 
 __all__ = ["BadInput", "BudgetReached", "CheckFailed", "DataMissing", "ExtraMissing", "TenfoldError"]

@@ -89,7 +89,7 @@ def read_json(path: str | os.PathLike[str], limit: int = 64 << 20) -> Any:
 
 
 def append_line(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
-    """Append one row to a JSON-lines file with a single write; a torn last line of an earlier kill is skipped by readers."""
+    """Append one row to a JSON-lines file with one write; readers skip a line torn by a kill."""
     path = Path(path)
     try:
         with path.open("ab") as file:
@@ -116,7 +116,7 @@ def read_npz(path: str | os.PathLike[str], keys: tuple[str, ...], limit: int = 4
     """Read named arrays from an .npz file: no pickle, and at most `limit` bytes when unpacked.
 
     Raises:
-        BadInput: missing, not an .npz file, a key is absent, an array holds objects, or it unpacks to more than `limit`.
+        BadInput: missing, not an .npz file, a key is absent, an array holds objects, or it is too large.
     """
     path = Path(path)
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Colours and fonts of every picture and page. The palette is Okabe and Ito's: told apart by colour-blind readers too."""
+"""Colours and fonts of every picture and page. The palette is Okabe and Ito's, made for colour-blind readers too."""
 
 from typing import TYPE_CHECKING, Any
 

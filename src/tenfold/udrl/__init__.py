@@ -7,7 +7,7 @@ ends from the optimum. A command (h, g) means: be in a state of goal g after exa
 
 | file | holds |
 |---|---|
-| `mdp.py` | `MDP`: kernel, goal map, start over state and command; checks; `from_arrays`, `from_gymnasium`, `from_file` |
+| `mdp.py` | `MDP`: kernel, goal map, start over state and command, their checks, and where they come from |
 | `environments.py` | the paper's environments, the history transformation, the discontinuity rays |
 | `evaluation.py` | values, optimum with tolerance, visitation, cross values |
 | `operator.py` | one eUDRL update (weights W, new policy, reached mask); chooses an execution path |
