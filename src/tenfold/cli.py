@@ -54,9 +54,7 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: what there is, where it lies, fetch it, verify it.")
 app.add_typer(data_app, name="data")
 
-Systems = Annotated[
-    list[str] | None, typer.Argument(metavar="[SYSTEM]...", help="Ready systems; all if none is named.")
-]
+Systems = Annotated[list[str] | None, typer.Argument(metavar="[SYSTEM]...", help="Ready systems; all if none is named.")]
 
 
 @app.command("list")

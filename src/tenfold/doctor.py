@@ -69,9 +69,7 @@ def _memory() -> Check:
 def _disk() -> Check:
     free = shutil.disk_usage(".").free
     low = free < 2**30
-    return Check(
-        "wrong" if low else "ok", "disk", f"{free / 2**30:.1f} GiB free here", "free some space" if low else ""
-    )
+    return Check("wrong" if low else "ok", "disk", f"{free / 2**30:.1f} GiB free here", "free some space" if low else "")
 
 
 def _extras() -> list[Check]:

@@ -151,9 +151,7 @@ def _read_bytes(path: Path, limit: int) -> bytes:
 
 def _cannot_write(path: Path, error: OSError) -> TenfoldError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return TenfoldError(
-            f"No space left to write {path}; what stood there is kept.", "Free some space, then repeat."
-        )
+        return TenfoldError(f"No space left to write {path}; what stood there is kept.", "Free some space, then repeat.")
     return TenfoldError(f"{path} cannot be written: {error.strerror or error}.", "Choose another place with --out.")
 
 

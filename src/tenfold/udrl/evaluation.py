@@ -69,9 +69,7 @@ def optimum(mdp: MDP) -> Optimum:
     return Optimum(objective(mdp, v), v, actions)
 
 
-def visitation(
-    mdp: MDP, policy: Float[np.ndarray, "state horizon goal action"]
-) -> Float[np.ndarray, "state horizon goal"]:
+def visitation(mdp: MDP, policy: Float[np.ndarray, "state horizon goal action"]) -> Float[np.ndarray, "state horizon goal"]:
     """How often the command-extended states are visited: nu[s, h-1, g], sums to 1.
 
     One sweep down in h: Y[.,N,.] = mu[.,N,.], Y[s',h-1,g] = mu[s',h-1,g] + sum_{s,a} Y[s,h,g] pi[s,h,g,a] E[s,a,s'].

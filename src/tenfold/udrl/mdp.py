@@ -281,9 +281,7 @@ def _tables(env: Any) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     kernel[ended, :, ended] = 1
     initial = getattr(bare, "initial_state_distrib", None)
     if initial is None:
-        raise BadInput(
-            f"{type(bare).__name__} does not tell its initial states.", "Give start=, shape (states, N, goals)."
-        )
+        raise BadInput(f"{type(bare).__name__} does not tell its initial states.", "Give start=, shape (states, N, goals).")
     layout = getattr(bare, "desc", None)
     rows = () if layout is None or np.size(layout) != states else tuple(b"".join(row).decode() for row in layout)
     initial = np.asarray(initial, dtype=np.float64)

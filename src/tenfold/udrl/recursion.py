@@ -115,9 +115,7 @@ def iterate_many(
     if policies is not None and len(policies) != len(mdps):
         raise BadInput(f"{len(policies)} start policies were given for {len(mdps)} environments.")
     _check_memory(mdps[0], updates, len(mdps), memory_limit)
-    starts = [
-        mdp.uniform_policy() if policies is None else _start_policy(mdp, policies[i]) for i, mdp in enumerate(mdps)
-    ]
+    starts = [mdp.uniform_policy() if policies is None else _start_policy(mdp, policies[i]) for i, mdp in enumerate(mdps)]
     return _run_batch(mdps, np.stack(starts), updates, epsilon, segments, device)
 
 
