@@ -54,7 +54,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str =
     drawn = Table(*columns, title=title or None, box=None, header_style="bold", pad_edge=False, title_justify="left")
     for row in rows:
         drawn.add_row(*(Text(str(cell)) for cell in row))
-    Console(file=sys.stdout).print(drawn)
+    # Into a pipe or a file a line must stay a line.
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 240).print(drawn)
 
 
 def each(items: Iterable[Item], name: Callable[[Item], str], function: Callable[[Item], Made]) -> list[Made]:
