@@ -1,6 +1,7 @@
 """One self-contained HTML file: no network, light and dark, readable on a telephone and on paper."""
 
 import html
+import importlib.resources
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,7 +81,8 @@ def write_report(
     names = [section.title for section in sections]
     links = "".join(f'<a href="#{_anchor(name)}">{_text(name)}</a>' for name in names) if len(names) > 1 else ""
     nav = f"<nav>{links}</nav>" if links else ""
-    page = _PAGE.replace("@FONT@", FONT).replace("@TITLE@", _text(title)).replace("@NAV@", nav)
+    page = (importlib.resources.files("tenfold.core") / "report.html").read_text(encoding="utf-8")
+    page = page.replace("@FONT@", FONT).replace("@TITLE@", _text(title)).replace("@NAV@", nav)
     page = page.replace("@LEAD@", f"<p>{_text(lead)}</p>" if lead else "").replace("@BODY@", "\n".join(blocks))
     return write_atomic(folder / "index.html", page)
 
@@ -156,37 +158,3 @@ def _anchor(title: str) -> str:
 
 def _text(value: object) -> str:
     return html.escape(str(value))
-
-
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:">
-<title>@TITLE@</title>
-<style>
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d7dbe0; --soft: #5b6470; --box: #f5f7f9 }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --paper: #14171b; --line: #333a42; --soft: #9aa4b0; --box: #1d2228 } }
-* { box-sizing: border-box }
-body { font: 16px/1.55 @FONT@; color: var(--ink); background: var(--paper); max-width: 64rem; margin: 0 auto; padding: 1.5rem 1rem 4rem }
-h1 { font-size: 1.8rem; margin: .5rem 0 } h2 { font-size: 1.3rem; margin: 2.5rem 0 .5rem; border-top: 1px solid var(--line); padding-top: 1.5rem }
-nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem } nav a, a { color: #3b82c4 }
-.scroll { overflow-x: auto; margin: 1rem 0 .25rem } table { border-collapse: collapse; font-size: .9rem; min-width: 50% }
-caption { text-align: left; color: var(--soft); padding-bottom: .35rem } th { text-align: left; font-weight: 600 }
-th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap } td.id { white-space: nowrap }
-small, .command { color: var(--soft); font-size: .8rem } .command { margin: 0 0 1rem }
-code { background: var(--box); padding: .1rem .3rem; border-radius: .25rem; overflow-wrap: anywhere }
-figure { margin: 1rem 0; overflow-x: auto }
-.ledger { min-width: 44rem }
-.verdict { white-space: nowrap; padding: .1rem .5rem; border-radius: 1rem; font-size: .8rem; border: 1px solid currentColor }
-.shown { color: #00845a } .partly { color: #b07400 } .not-shown { color: #d0482b } .not-decidable-here { color: var(--soft) }
-@media print { body { max-width: none; color: #000; background: #fff } nav { display: none } section, figure { break-inside: avoid } }
-</style>
-</head>
-<body><h1>@TITLE@</h1>@LEAD@@NAV@
-@BODY@
-</body></html>
-"""
