@@ -106,7 +106,7 @@ def _processes(job: _Guarded, items: Sequence[Any], workers: int, retries: int) 
     for attempt in range(retries + 1):
         try:
             pool = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
-            for index, result in pool(delayed(_numbered)(job, index, item) for index, item in left.items()):
+            for index, result in pool(delayed(_numbered)(job, index, item) for index, item in list(left.items())):
                 del left[index]
                 yield index, result
             return
@@ -117,7 +117,6 @@ def _processes(job: _Guarded, items: Sequence[Any], workers: int, retries: int) 
                     f"A worker process died {retries + 1} times; {len(left)} items are unfinished, the first is {first}.",
                     "Out of memory? Use fewer --workers.",
                 ) from error
-            left = dict(left)  # the pool's generator may still hold an iterator of the old one
 
 
 def _ray(job: _Guarded, items: Sequence[Any], retries: int) -> Iterator[tuple[int, Any]]:

@@ -141,7 +141,8 @@ def _ledger(entries: Sequence[Mapping[str, Any]]) -> str:
         kind = str(entry["verdict"]).replace(" ", "-")
         why = " ".join(str(entry.get(name) or "") for name in ("why", "missing")).strip()
         rows.append(
-            f'<tr><td class="id">{_text(entry["id"])}</td><td><span class="verdict {kind}">{_text(entry["verdict"])}</span></td>'
+            f'<tr><td class="id">{_text(entry["id"])}</td>'
+            f'<td><span class="verdict {kind}">{_text(entry["verdict"])}</span></td>'
             f"<td>{_text(entry['claim'])}<br><small>Rule: {_text(entry['rule'])}</small></td>"
             f"<td>{_text(why)}<br><small><code>{_text(entry['command'])}</code></small></td></tr>"
         )

@@ -53,10 +53,8 @@ def line(states: int = 4, horizon: int = 4, noise: float = 0.0, *, start_state: 
     _at_least(states, 2, "states")
     p = _noise(noise)
     here = np.arange(states)
-    kernel = np.zeros((states, 2, states))
-    for action, probability in ((0, 1 - p), (1, p)):
-        np.add.at(kernel, (here, action, np.maximum(here - 1, 0)), probability)
-        np.add.at(kernel, (here, action, np.minimum(here + 1, states - 1)), 1 - probability)
+    left, right = np.eye(states)[np.maximum(here - 1, 0)], np.eye(states)[np.minimum(here + 1, states - 1)]
+    kernel = np.stack([(1 - p) * left + p * right, p * left + (1 - p) * right], axis=1)
     return _identity_goals(kernel, horizon, start_state)
 
 

@@ -5,6 +5,7 @@ process has states (s, h, g); `start` is the joint distribution over them, and i
 """
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -251,8 +252,8 @@ def _make(environment: Any, options: dict[str, Any]) -> tuple[Any, bool]:
     try:
         return gymnasium.make(environment, **options), True
     except TypeError as error:
-        reason = str(error).rsplit("argument", 1)[-1].strip() or "?"
-        raise BadInput(f"{environment} does not take the option {reason}.") from error
+        option = re.search(r"keyword argument '(\w+)'", str(error))
+        raise BadInput(f"{environment} does not take the option {option[1] if option else '?'}.") from error
     except (gymnasium.error.Error, ModuleNotFoundError, ImportError, ValueError, KeyError, AssertionError) as error:
         reason = " ".join(str(error).split())
         raise BadInput(f"gymnasium cannot make {environment!r}: {reason[:160]}") from error

@@ -1,5 +1,6 @@
 """The recursion pi_{n+1} = operator(pi_n), and its record."""
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from tenfold.core.errors import BadInput
+from tenfold.core.files import write_atomic
 from tenfold.udrl.evaluation import Optimum, objective, optimum, values, visit
 from tenfold.udrl.mdp import MDP, check_policy
 from tenfold.udrl.operator import check_epsilon, check_segments, fit, weights_function
@@ -36,6 +38,19 @@ class Result:
     visitation: list[Float[np.ndarray, "state horizon goal"]]
     reached: Bool[np.ndarray, "state horizon goal"]
     optimum: Optimum
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write policies, objective, visitation, reached, optimum and its actions as an .npz file, atomically."""
+        arrays = {
+            "policies": np.stack(self.policies),
+            "objective": self.objective,
+            "visitation": np.stack(self.visitation),
+            "reached": self.reached,
+            "optimum": self.optimum.objective,
+            "optimal_values": self.optimum.values,
+            "optimal_actions": self.optimum.actions,
+        }
+        write_atomic(path, lambda file: np.savez_compressed(file, **arrays))  # pyright: ignore[reportArgumentType]
 
 
 def iterate(
@@ -139,14 +154,15 @@ def _run_batch(
         shape = (len(mdps) * mdps[0].states, *weights.shape[2:])
         following, mask = fit(weights.cpu().numpy().reshape(shape), epsilon)
         policy, reached = dense.tensor(following.reshape(start.shape)), mask.reshape(reached.shape)
-    best: dict[int, Optimum] = {}
+    # One environment may stand there many times.
+    optima = {key: optimum(mdp) for key, mdp in {id(mdp): mdp for mdp in mdps}.items()}
     return [
         Result(
             [row[0][i] for row in record],
             np.array([row[2][i] for row in record]),
             [row[1][i] for row in record],
             reached[i],
-            best.setdefault(id(mdp), optimum(mdp)) if id(mdp) not in best else best[id(mdp)],
+            optima[id(mdp)],
         )
         for i, mdp in enumerate(mdps)
     ]

@@ -121,7 +121,7 @@ class SparseOperator:
     def _successors(self) -> tuple[np.ndarray, np.ndarray]:
         """Successors of each state under any action, padded by state 0 with probability 0: [s, k] and [s, k, a]."""
         kernel = self._mdp.kernel
-        reachable = kernel.any(axis=1)
+        reachable = kernel.max(axis=1) > 0
         lists = _padded(reachable)
         probabilities = np.take_along_axis(kernel, np.maximum(lists, 0)[:, None, :], axis=2).transpose(0, 2, 1)
         return np.maximum(lists, 0).astype(np.int32), probabilities * (lists >= 0)[..., None]
