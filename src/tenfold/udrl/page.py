@@ -39,7 +39,7 @@ def build() -> None:
                 steps = gr.Slider(1, 4, value=4, step=1, label="Steps left h")
                 after = gr.Slider(0, 15, value=15, step=1, label="Policy after n updates")
             arrows = gr.Plot(label="Policy")
-            report = gr.Textbox(label="Stability report", lines=12, interactive=False, elem_id="udrl-report")
+            report = gr.Markdown(label="Stability report", show_label=True, container=True, elem_id="udrl-report")
             page = gr.DownloadButton("Download the report (HTML)", interactive=False)
     settings = [place, rows, file, noise, horizon, updates, epsilon, segments]
     command = [goal, steps, after]
@@ -79,7 +79,7 @@ def _show(*values: Any) -> list[Any]:
     return [
         objective_figure({"relabel and fit, exact": result.objective.tolist()}, result.optimum.objective),
         _arrows(mdp, result, goal, steps, after),
-        str(report),
+        report.to_markdown(),
         gr.update(value=str(saved), interactive=True),
         gr.update(maximum=mdp.goals - 1, value=goal),
         gr.update(maximum=mdp.horizon, value=steps),

@@ -69,6 +69,12 @@ class StabilityReport:
         found = asdict(self)
         return {**found, "objective": list(self.objective), "advice": list(self.advice)}
 
+    def to_markdown(self) -> str:
+        """The report as Markdown: a table and the advice as a list."""
+        rows = "\n".join(f"| {name} | {value} |" for name, value in self._figures())
+        advice = "\n".join(f"- {line}" for line in self.advice)
+        return f"**{self.name}**\n\n| | |\n|---|---|\n{rows}\n\n{advice}"
+
     def to_html(self) -> str:
         """The report as one self-contained HTML page: the table, the advice, the curve as an inline SVG picture."""
         rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{value}</td></tr>" for name, value in self._figures())
