@@ -69,7 +69,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=11, help="paired runs of 600 steps")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    bare(), ours()
+    bare()
+    ours()
     pairs = []
     for index in range(arguments.pairs):
         order = (bare, ours) if index % 2 else (ours, bare)

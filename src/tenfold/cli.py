@@ -109,6 +109,7 @@ def reproduce(
     device: Device = "auto",
     engine: Annotated[str, typer.Option(help="local processes or ray.")] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one per core.")] = None,
+    keep: Annotated[Path | None, typer.Option("--record", help="Folder to record this scale's rows in.")] = None,
     as_json: Json = False,
 ) -> None:
     """Run the headline experiments again, decide the papers' claims, write a report. The same command resumes."""
@@ -125,6 +126,7 @@ def reproduce(
         device=torch_device(device),
         engine=engine,
         workers=workers,
+        record_in=keep,
     )
     failed = [entry for entry in result["systems"] if entry.get("error")]
     emit(result, as_json, lambda: _print_reproduction(result))

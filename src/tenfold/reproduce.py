@@ -10,7 +10,7 @@ from tenfold import registry
 from tenfold.core.claims import LedgerEntry, ledger
 from tenfold.core.console import say
 from tenfold.core.errors import BadInput, TenfoldError
-from tenfold.core.experiment import SCALES, Experiment, Row, decide, read_rows, recorded_rows, run_experiment
+from tenfold.core.experiment import SCALES, Experiment, Row, decide, read_rows, record, recorded_rows, run_experiment
 from tenfold.core.report import Section, rows_table, write_report
 
 __all__ = ["claims_table", "reproduce"]
@@ -27,6 +27,7 @@ def reproduce(
     device: str = "cpu",
     engine: str = "local",
     workers: int | None = None,
+    record_in: Path | None = None,
 ) -> dict[str, Any]:
     """Run experiments, decide their claims, write `out/index.html`. The same call on the same folder goes on.
 
@@ -38,6 +39,7 @@ def reproduce(
         device: where tasks compute.
         engine: "local" processes or "ray".
         workers: processes; None = one per core.
+        record_in: where to keep the rows as SYSTEM-SCALE.json, such as docs/results; None = nowhere.
 
     Returns:
         {"systems": [{"system", "claims": [{"id", "verdict", ...}], "verdict", "rows"}], "report"}. A system that failed
@@ -54,7 +56,9 @@ def reproduce(
         experiment = _experiment(name)
         entry: dict[str, Any] = {"system": name}
         try:
-            run_experiment(experiment, scale, out / name, seed=seed, device=device, engine=engine, workers=workers)
+            made = run_experiment(experiment, scale, out / name, seed=seed, device=device, engine=engine, workers=workers)
+            if record_in is not None:
+                record(made, record_in / f"{name}-{scale}.json")
         except TenfoldError as error:
             say(f"{name}: {error}")
             entry["error"] = str(error)

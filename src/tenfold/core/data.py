@@ -154,7 +154,7 @@ def _here(file: DataFile, any_size: bool = False) -> Path | None:
 
 def _download(data_set: DataSet, file: DataFile) -> Path:
     if file.url is None:
-        _missing(data_set, file)
+        return _missing(data_set, file)
     import pooch
 
     target = _folders()[-1] / file.path
@@ -167,7 +167,7 @@ def _download(data_set: DataSet, file: DataFile) -> Path:
                 known_hash=f"sha256:{file.sha256}",
                 fname=target.name,
                 path=folder,
-                downloader=pooch.HTTPDownloader(timeout=20),
+                downloader=pooch.HTTPDownloader(timeout=20),  # pyright: ignore[reportArgumentType]
             )
             os.replace(found, target)
     except Exception as error:  # pooch lets requests', urllib3's and its own errors through

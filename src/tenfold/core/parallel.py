@@ -105,7 +105,7 @@ def _processes(job: _Guarded, items: Sequence[Any], workers: int, retries: int) 
     left = dict(enumerate(items))
     for attempt in range(retries + 1):
         try:
-            pool = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)
+            pool: Any = Parallel(n_jobs=workers, backend="loky", return_as="generator_unordered", batch_size=1)  # pyright: ignore[reportArgumentType]
             for index, result in pool(delayed(_numbered)(job, index, item) for index, item in list(left.items())):
                 del left[index]
                 yield index, result

@@ -62,22 +62,22 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(ge=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
     device: str = "auto"
-    devices: int = Field(1, ge=1)
+    devices: int = Field(default=1, ge=1)
     strategy: str = "auto"
     precision: str = "32-true"
     compile: bool = False
-    clip: float | None = Field(None, gt=0)
-    ema: float | None = Field(None, ge=0, lt=1)
+    clip: float | None = Field(default=None, gt=0)
+    ema: float | None = Field(default=None, ge=0, lt=1)
     schedule: Literal["constant", "cosine"] = "constant"
-    warmup: int = Field(0, ge=0)
-    accumulate: int = Field(1, ge=1)
-    minutes: float | None = Field(None, gt=0)
-    evaluate_every: int = Field(100, ge=1)
-    patience: int | None = Field(None, ge=1)
-    checkpoint_every: int = Field(500, ge=1)
-    log_every: int = Field(50, ge=1)
+    warmup: int = Field(default=0, ge=0)
+    accumulate: int = Field(default=1, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+    evaluate_every: int = Field(default=100, ge=1)
+    patience: int | None = Field(default=None, ge=1)
+    checkpoint_every: int = Field(default=500, ge=1)
+    log_every: int = Field(default=50, ge=1)
 
 
 class TrainResult(NamedTuple):
@@ -170,7 +170,6 @@ class _Loop:
         shown = saved = self.step
         told = 0.0
         self.module.train()
-        # Averages over the weights that `loss` and `evaluate` see would need a barrier each step: only rank 0 saves.
         while self.step < config.steps:
             if config.minutes is not None and self.seconds >= 60 * config.minutes:
                 stopped = "budget"
@@ -226,8 +225,8 @@ class _Loop:
         self.optimizer.zero_grad()
         if self.ema is not None and config.ema is not None:
             with torch.no_grad():
-                averages, weights = list(self.ema.values()), [p.detach() for p in self.plain.parameters()]
-                torch._foreach_lerp_(averages, weights, 1 - config.ema)
+                for average, weight in zip(self.ema.values(), self.plain.parameters(), strict=True):
+                    average.lerp_(weight, 1 - config.ema)
         return total, norm, extra
 
     def reseed(self) -> None:

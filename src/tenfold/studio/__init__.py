@@ -8,7 +8,10 @@
 | `passwords.py` | the file of `--auth` |
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenfold.studio.app import build, serve
 
 __all__ = ["build", "serve"]
 

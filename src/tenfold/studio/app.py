@@ -83,8 +83,9 @@ def _run(listener: socket.socket, folder: Path, users: dict[str, str] | None, pu
 
     demo = build()
     host, port = listener.getsockname()[:2]
-    fonts = [gr.themes.Font(name.strip().strip("'")) for name in FONT.split(",")]
-    mono = [gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")]
+    themes = importlib.import_module("gradio.themes")
+    fonts = [themes.Font(name.strip().strip("'")) for name in FONT.split(",")]
+    mono = [themes.Font("ui-monospace"), themes.Font("monospace")]
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         demo,
@@ -100,7 +101,7 @@ def _run(listener: socket.socket, folder: Path, users: dict[str, str] | None, pu
         enable_monitoring=False,
         pwa=False,
         mcp_server=False,
-        theme=gr.themes.Soft(primary_hue="blue", font=fonts, font_mono=mono),
+        theme=themes.Soft(primary_hue="blue", font=fonts, font_mono=mono),
         css=CSS,
     )
     # Paths in answers are told from other text by the folder's name, which nobody can guess.

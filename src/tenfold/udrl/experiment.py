@@ -26,6 +26,8 @@ EPSILONS = (0.0, 0.02, 0.1, 0.2, 0.4)
 NEAR = 0.95
 # Distances along a ray from which the limit is read off; a quantity that still differs by more than this has jumped.
 ALPHAS, SETTLED = (1e-2, 1e-4, 1e-6), 1e-3
+# How much the limit of J depends on the start policy, over several; below SPREAD_SETTLED it does not.
+SPREAD, SPREAD_SETTLED = "spread of J over start policies", 1e-5
 LEARNER_RATES = (1.0, 0.9, 0.6)
 
 
@@ -97,6 +99,21 @@ def _ray(kind: str, epsilon: float, updates: int) -> list[Row]:
     return rows
 
 
+def _spread(epsilon: float, updates: int, seed: int) -> list[Row]:
+    """The tiny grid with several optimal paths at noise .01: does the limit depend on where the recursion starts?"""
+    from tenfold import udrl
+
+    mdp = udrl.environments.tiny_grid("nondet", 0.01)
+    generator = np.random.default_rng(seed)
+    starts = generator.random((8, *mdp.uniform_policy().shape)) ** 3 + 1e-3
+    starts /= starts.sum(axis=-1, keepdims=True)
+    found = udrl.iterate_many([mdp] * len(starts), updates, list(starts), epsilon)
+    ends = [float(result.objective[-1]) for result in found]
+    return [
+        _exact(f"eUDRL, epsilon {epsilon:g}", SPREAD, max(ends) - min(ends), f"tiny grid nondet, {updates} updates", 0.01)
+    ]
+
+
 def _mass(result: "object", limit: "object") -> np.ndarray:
     """Probability of the actions that are optimal at the limit kernel, at the command-extended start states."""
     from tenfold.udrl.recursion import Result
@@ -162,6 +179,8 @@ def _tasks(scale: str, seed: int, device: str) -> Iterator[Task]:
             yield Task(f"lake {rate:g} {epsilon:g}", partial(_lake, rate, epsilon, updates))
         for noise in noises:
             yield Task(f"tiny {noise:g} {epsilon:g}", partial(_tiny, noise, epsilon, 40 if full else updates))
+    for epsilon in EPSILONS if full else EPSILONS[::2]:
+        yield Task(f"spread {epsilon:g}", partial(_spread, epsilon, 1000 if full else 100, seed))
     for kind in ("det", "boundary"):
         for epsilon in EPSILONS if full else EPSILONS[::2]:
             yield Task(f"ray {kind} {epsilon:g} asymptotic", partial(_ray, kind, epsilon, 2000 if full else 300))
@@ -212,13 +231,14 @@ def _near_determinism(rows: Sequence[Row]) -> Decision:
 
 def _continuity(rows: Sequence[Row]) -> Decision:
     """udrl-2: at a deterministic kernel J converges and policies only in the quotient; elsewhere J jumps."""
-    jumps = {
+    found = {
         (kind, name): _last(_chosen(rows, "eUDRL, epsilon 0,", f"{JUMP}: {name}", kind), 2)
         for kind in ("det", "boundary")
         for name in ("J", "policy, sup norm", "policy, quotient by optimal actions")
     }
     asymptotic = _last(_chosen(rows, "eUDRL, epsilon 0,", f"{JUMP}: J", "det"), 3)
-    if None in jumps.values() or asymptotic is None:
+    jumps = {key: value for key, value in found.items() if value is not None}
+    if len(jumps) < len(found) or asymptotic is None:
         return _needs([], lambda: Decision("not shown", ""))
     parts = {
         "J converges at the deterministic kernel after finitely many updates": jumps["det", "J"] < SETTLED,
@@ -260,21 +280,38 @@ def _learners(rows: Sequence[Row]) -> Decision:
 
 
 def _regularisation(rows: Sequence[Row]) -> Decision:
-    """udrl-5: with epsilon > 0 the asymptotic jump at the boundary kernel is gone; J pays for it."""
-    found = [r for r in _chosen(rows, "eUDRL, epsilon", f"{JUMP}: J", "boundary") if ", 2 updates" not in r.method]
+    """udrl-5: which discontinuities of the limit n -> infinity does epsilon > 0 remove, and at what price in J?
+
+    Three are looked at: at the deterministic kernel, at the boundary kernel, and in the start policy.
+    """
+    limits = {kind: _asymptotic_jumps(rows, kind) for kind in ("det", "boundary")}
+    spread = {_epsilon(r): r.value or 0.0 for r in _chosen(rows, "eUDRL, epsilon", SPREAD)}
+    prices = [r.value or 0.0 for r in _chosen(rows, "eUDRL, epsilon 0.1", RATIO) if (r.x or 0) == 0]
 
     def decision() -> Decision:
-        jumps = {float(r.method.split()[2].strip(",")): r.value or 0.0 for r in sorted(found, key=lambda r: -(r.x or 0))}
-        restored = [eps for eps, jump in jumps.items() if eps > 0 and jump < SETTLED]
-        needed = jumps.get(0.0, 0.0) > SETTLED
-        prices = [r for r in _chosen(rows, "eUDRL, epsilon 0.1", RATIO) if (r.x or 0) == 0]
-        price = f"; at determinism epsilon 0.1 costs {1 - min(r.value or 0 for r in prices):.1%} of J*" if prices else ""
-        complete = needed and len(restored) == len([eps for eps in jumps if eps > 0])
-        verdict = "shown" if complete and prices else "partly" if restored else "not shown"
-        words = ", ".join(f"{jump:.1e} at epsilon {eps:g}" for eps, jump in sorted(jumps.items()))
-        return Decision(verdict, f"Asymptotic jump of J: {words}{price}.")
+        tables = {"deterministic kernel": limits["det"], "boundary kernel": limits["boundary"], "start policy": spread}
+        lost = [name for name, table in tables.items() if table.get(0.0, 0.0) > SPREAD_SETTLED]
+        restored = [n for n in lost if all(v < SPREAD_SETTLED for eps, v in tables[n].items() if eps > 0)]
+        kept = all(value < SETTLED for value in limits["det"].values())
+        verdict = "shown" if lost and restored == lost and kept else "partly" if restored else "not shown"
+        words = "; ".join(
+            f"{name}: " + ", ".join(f"{jump:.0e} at {eps:g}" for eps, jump in sorted(table.items()))
+            for name, table in tables.items()
+        )
+        price = f" Epsilon 0.1 costs {1 - min(prices):.1%} of J* at determinism." if prices else ""
+        return Decision(verdict, f"Asymptotic jump of J by epsilon. {words}.{price}")
 
-    return _needs(found, decision)
+    return _needs([] if not spread else _chosen(rows, "eUDRL, epsilon", f"{JUMP}: J", "boundary"), decision)
+
+
+def _asymptotic_jumps(rows: Sequence[Row], kind: str) -> dict[float, float]:
+    """The jump of J nearest to the limit kernel, by epsilon, after the most updates."""
+    found = [r for r in _chosen(rows, "eUDRL, epsilon", f"{JUMP}: J", kind) if ", 2 updates" not in r.method]
+    return {_epsilon(r): r.value or 0.0 for r in sorted(found, key=lambda r: -(r.x or 0))}
+
+
+def _epsilon(row: Row) -> float:
+    return float(row.method.split()[2].strip(","))
 
 
 def _bounds(rows: Sequence[Row]) -> Decision:
