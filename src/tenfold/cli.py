@@ -249,6 +249,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = typer.main.get_command(app).main(
             args=None if arguments is None else list(arguments), prog_name="tenfold", standalone_mode=False
         )
+        if code == STOPPED:  # Typer has caught a Ctrl-C
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except TenfoldError as error:
         say(f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else ""))

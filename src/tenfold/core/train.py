@@ -307,11 +307,10 @@ class _Loop:
         """Write the whole state; collective in a distributed run."""
         if self.record is None:
             return
-        weights, moments = get_state_dict(self.stateful, self.bare_optimizer, options=_FLAT)
+        weights, moments = self.state()
         tensors = {f"model.{name}": value for name, value in weights.items()}
-        scalars: dict[str, Any] = {}
-        for name, value in moments.items():
-            (tensors if isinstance(value, Tensor) else scalars)[f"optimizer.{name}"] = value  # pyright: ignore[reportArgumentType]
+        tensors.update({f"optimizer.{name}": value for name, value in moments.items() if isinstance(value, Tensor)})
+        scalars = {f"optimizer.{name}": value for name, value in moments.items() if not isinstance(value, Tensor)}
         tensors.update({f"ema.{name}": value for name, value in (self.ema or {}).items()})
         if not self.fabric.is_global_zero:
             return
@@ -323,11 +322,14 @@ class _Loop:
             "loss": self.last_loss,
             "optimizer": scalars,
         }
-        checkpoint.save(self.record.checkpoint_path, tensors, meta, system=self.record.config["system"])  # pyright: ignore[reportArgumentType]
+        checkpoint.save(self.record.checkpoint_path, tensors, meta, system=self.record.config["system"])
 
     def resume(self) -> None:
         """Take up the run's checkpoint, if there is one."""
-        if self.record is None or not self.record.checkpoint_path.exists():
+        if self.record is None:
+            return
+        if not self.record.checkpoint_path.exists():
+            self.record.rewind(0)  # killed before the first checkpoint
             return
         found = checkpoint.load(self.record.checkpoint_path, system=self.record.config["system"])
         weights = _with_prefix(found.tensors, "model.")
@@ -337,7 +339,7 @@ class _Loop:
         # JSON has no tuples; the optimisers' settings (betas) are tuples.
         scalars = _with_prefix(found.meta["optimizer"], "optimizer.")
         moments.update({name: tuple(v) if isinstance(v, list) else v for name, v in scalars.items()})
-        set_state_dict(self.stateful, self.bare_optimizer, model_state_dict=weights, optim_state_dict=moments, options=_FLAT)
+        self.set_state(weights, moments)
         averages = _with_prefix(found.tensors, "ema.")
         if self.ema is not None:
             self.ema = {name: averages[name].to(value.device) for name, value in self.ema.items()}
@@ -346,10 +348,32 @@ class _Loop:
         self.last_loss = float("nan") if meta["loss"] is None else meta["loss"]
         self.record.rewind(self.step)
 
-    @property
-    def stateful(self) -> nn.Module:
-        """The module whose state is whole: the caller's own, but for FSDP, which keeps shards in its wrapper."""
-        return self.module._forward_module if "fsdp" in self.config.strategy else self.plain
+    def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The weights, and the optimiser's state flat; FSDP's shards are put together, which takes every process."""
+        if "fsdp" in self.config.strategy:
+            weights, moments = get_state_dict(self.module._forward_module, self.bare_optimizer, options=_FLAT)
+            return dict(weights), dict(moments)
+        found = self.bare_optimizer.state_dict()
+        flat = {f"state.{i}.{name}": value for i, row in found["state"].items() for name, value in row.items()}
+        flat |= {f"group.{i}.{name}": value for i, row in enumerate(found["param_groups"]) for name, value in row.items()}
+        return self.plain.state_dict(), flat
+
+    def set_state(self, weights: dict[str, Any], moments: dict[str, Any]) -> None:
+        """What `state` gave, put back."""
+        if "fsdp" in self.config.strategy:
+            module = self.module._forward_module
+            set_state_dict(module, self.bare_optimizer, model_state_dict=weights, optim_state_dict=moments, options=_FLAT)
+            return
+        state: dict[int, dict[str, Any]] = {}
+        groups: list[dict[str, Any]] = [{} for _ in self.bare_optimizer.param_groups]
+        for flat, value in moments.items():
+            kind, index, name = flat.split(".", 2)
+            if kind == "state":
+                state.setdefault(int(index), {})[name] = value
+            else:
+                groups[int(index)][name] = list(value) if name == "params" else value
+        self.plain.load_state_dict(weights)
+        self.bare_optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _fabric(config: TrainConfig) -> Fabric:

@@ -8,8 +8,9 @@ __all__ = ["CSS", "cards"]
 
 CSS = """
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem }
-.card { border: 1px solid var(--border-color-primary); border-radius: .75rem; padding: 1rem 1.1rem; display: block;
-  text-align: left; text-decoration: none !important; color: var(--body-text-color) !important; background: var(--block-background-fill) }
+.card { display: block; text-align: left; border: 1px solid var(--border-color-primary); border-radius: .75rem;
+  padding: 1rem 1.1rem; text-decoration: none !important; color: var(--body-text-color) !important;
+  background: var(--block-background-fill) }
 a.card:hover, a.card:focus-visible { border-color: #0072B2; outline: none; box-shadow: 0 0 0 1px #0072B2 }
 .card h3 { margin: 0 0 .35rem; font-size: 1.05rem } .card p { margin: 0 0 .6rem; line-height: 1.45 }
 .card small { color: var(--body-text-color-subdued) }
