@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 sys.path.insert(0, str(Path(__file__).parent))
-install_import_hook(["tenfold.udrl", "tenfold.core.train"], "beartype.beartype")
+install_import_hook(["tenfold.udrl", "tenfold.core.train"], "typecheck.check")
 
 from tenfold import registry  # noqa: E402 - the hook comes first
 
