@@ -160,6 +160,7 @@ def test_the_gpu_gives_the_same_numbers():
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_icu_sepsis_as_in_the_spec(data, monkeypatch):
     """Spec 6C: a real decision process. Not for medical conclusions."""
     from tenfold.udrl.experiment import _icu

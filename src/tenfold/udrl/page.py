@@ -48,8 +48,9 @@ def build() -> None:
     show = {"fn": sentences(_show), "inputs": [*settings, *command], "outputs": outputs, "show_progress": "hidden"}
     for control in (noise, horizon, updates, epsilon):
         control.release(**show)
-    for control in (place, segments, file, rows):
+    for control in (place, segments, rows):
         control.change(**show)
+    file.upload(**show)
     for control in command:
         control.release(sentences(_draw), [*settings, *command], arrows, show_progress="hidden")
     gr.on(None, **show)

@@ -1,0 +1,1 @@
+"""A system whose page cannot be built."""
