@@ -22,7 +22,7 @@ from tenfold.core.console import table
 from tenfold.core.runs import Run
 from tenfold.core.train import TrainConfig, fit
 
-STEPS, WIDTH = 600, 700
+STEPS, WIDTH = 1000, 700
 
 
 def model() -> nn.Module:
@@ -66,7 +66,7 @@ def timed(function: Callable[[], None]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--pairs", type=int, default=11, help="paired runs of 600 steps")
+    parser.add_argument("--pairs", type=int, default=11, help="paired runs of 1000 steps")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     bare()

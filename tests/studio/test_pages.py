@@ -62,7 +62,7 @@ def test_bad_input_is_the_same_sentence_as_on_the_command_line(studio, page):
 def test_udrl_computes_draws_and_takes_a_file(studio, page, tmp_path):
     page.goto(f"{studio.url}/udrl")
     page.get_by_text("Not safe here").wait_for()
-    assert page.locator(".js-plotly-plot").count() == 2
+    page.locator(".js-plotly-plot").nth(1).wait_for()
     page.get_by_label("Environment").click()
     page.get_by_role("option", name="My file (.npz)").click()
     environments.cycle(3, 2, 0.0).save(tmp_path / "cycle.npz")
