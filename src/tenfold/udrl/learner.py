@@ -40,7 +40,7 @@ class Learned(NamedTuple):
     """What a learner found; index k = after k updates, 0 = the uniform policy.
 
     Attributes:
-        policies: policies[k][s, h-1, g, a].
+        policies: `policies[k][s, h-1, g, a]`.
         objective: exact J of each, in [0, 1]; no sampling.
         limit: J of the exact recursion after k updates: what infinite data and a perfect fit would give.
         training: how the training ended.

@@ -26,9 +26,9 @@ class Result:
     """The record of n updates; index k = 0 is the start, k the state after k updates.
 
     Attributes:
-        policies: policies[k][s, h-1, g, a].
+        policies: `policies[k][s, h-1, g, a]`.
         objective: objective[k], J in [0, 1].
-        visitation: visitation[k][s, h-1, g] of policies[k], sums to 1.
+        visitation: `visitation[k][s, h-1, g]` of policies[k], sums to 1.
         reached: reached[s, h-1, g], rows of the last policy that data determined; the others are uniform by convention.
         optimum: J*, V* and the optimal actions.
     """
