@@ -1,0 +1,74 @@
+"""The language-model layer that every system shares: one request, one reply, one client, whatever answers.
+
+    client = llm.Client("openai:gpt-4o-mini", budget=llm.Budget(usd=2))
+    reply = client.complete_sync(llm.Request.of("Say yes."))
+
+A client wraps a backend in layers, outermost first: budget (reserve before, settle after), coalescing of equal requests
+in flight, cassette (record, replay), disk cache, rate limits, concurrency, retry with circuit breaker, backend.
+
+| model string | answers |
+|---|---|
+| `engine:rules` | the embedded rules engine: no network, no weights; it is not a language model |
+| `openai:MODEL` | OpenAI, or the server that OPENAI_BASE_URL names |
+| `http://host:port/v1#MODEL` | any OpenAI-compatible server |
+| `hf:/folder` | transformers weights, in this process, batched |
+| `litellm:VENDOR/MODEL` | other vendors (extra `vendors`) |
+| `cassette:FILE` | recorded replies only |
+| `script:module:function` | function(request) -> str, for tests and one's own code |
+
+| file | holds |
+|---|---|
+| `types.py` | `Message`, `Request`, `Reply`, `Usage`, `Tool`, `ToolCall`, `image` |
+| `client.py` | `Client`: the layers in their order, sync and async |
+| `models.py` | model string -> backend; the `Backend` protocol |
+| `server.py`, `folder.py`, `script.py`, `vendors.py` | the backends |
+| `errors.py` | what can go wrong with an endpoint, and which of it is worth another try |
+| `budget.py` | `Budget`: calls, tokens, money, deadline |
+| `cassette.py`, `cache.py` | recorded replies as JSON lines; replies on disk in SQLite |
+| `limits.py`, `retry.py` | requests and tokens a minute; tries, back-off, circuit breaker |
+| `prices.py`, `prices.yaml` | what a token costs, by date |
+| `ledger.py` | what a run spent, by role; forecasts |
+| `secrets.py` | keys from the environment or a file; nothing else knows them |
+| `structured.py` | replies as pydantic models, one repair, then a typed error |
+| `embeddings.py`, `search.py` | `embed`; BM25 and an adaptive hybrid |
+| `scorer.py` | `Scorer`: (task, output) -> (score, feedback) |
+| `engine/` | the rules engine |
+| `commands.py` | `tenfold llm check | ledger` |
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenfold.llm import engine
+    from tenfold.llm.client import Client
+    from tenfold.llm.scorer import Score, Scorer
+    from tenfold.llm.types import Message, Reply, Request, Tool, ToolCall, Usage, image
+
+_HOME = {
+    "Client": "client",
+    "Message": "types",
+    "Reply": "types",
+    "Request": "types",
+    "Score": "scorer",
+    "Scorer": "scorer",
+    "Tool": "types",
+    "ToolCall": "types",
+    "Usage": "types",
+    "engine": "",
+    "image": "types",
+}
+
+__all__ = ["Client", "Message", "Reply", "Request", "Score", "Scorer", "Tool", "ToolCall", "Usage", "engine", "image"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if not _HOME[name]:
+        return import_module(f"tenfold.llm.{name}")
+    return getattr(import_module(f"tenfold.llm.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""The client: layers around a backend."""
