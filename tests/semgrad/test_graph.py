@@ -69,7 +69,7 @@ def test_the_nodes_of_a_cycle_are_named_in_order() -> None:
     graph.node("a", "A", inputs=["x", "c"])
     graph.node("b", "B", inputs=["a"])
     graph.node("c", "C", inputs=["b"], output=True)
-    with pytest.raises(BadInput, match="cycle: (a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)"):
+    with pytest.raises(BadInput, match=r"cycle: (a -> b -> c -> a|b -> c -> a -> b|c -> a -> b -> c)"):
         graph.validate()
 
 

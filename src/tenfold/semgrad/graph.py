@@ -350,7 +350,7 @@ def _check_template(node: Node) -> None:
 
 
 def _structure(nodes: Mapping[str, Node]) -> Structure:
-    waiting = {name: 0 for name in nodes}
+    waiting = dict.fromkeys(nodes, 0)
     followers: dict[str, list[str]] = {name: [] for name in nodes}
     queries: dict[str, None] = {}
     for name, node in nodes.items():

@@ -22,10 +22,13 @@ __all__ = [
     "forward_prompt",
     "hints_schema",
     "input_blocks",
+    "judge_prompt",
     "optimise_prompt",
     "parse_hints",
     "parse_instruction",
+    "parse_judgement",
     "parse_output",
+    "repaired",
 ]
 
 FINISH = "Show your reasoning. Finish with the result alone between <output> and </output>."
@@ -42,6 +45,10 @@ IMPROVE = (
     "Write a better instruction for this part. Show your reasoning. The instruction must hold for other inputs too: "
     "it mentions neither the examples nor the feedback. Put it alone between <prompt> and </prompt>."
 )
+
+REPAIR = "An earlier reply to this had no line for {missing}. Begin each line with \"Hint\" and its number."
+JUDGE = "Say how well the output meets the criterion, and how it should change. Show your reasoning. Finish with two lines:"
+JUDGE_LINES = "Score: a number from 0 to 1\nFeedback: one sentence on how the output should change"
 
 
 class Example(NamedTuple):
@@ -117,6 +124,19 @@ def optimise_prompt(instruction: str, examples: Sequence[Example]) -> str:
     return "\n\n".join([*blocks, IMPROVE])
 
 
+def repaired(prompt: str, missing: Sequence[int]) -> str:
+    """A backward prompt once more, after a reply that lacked hints."""
+    return f"{prompt}\n\n{REPAIR.format(missing=', '.join(f'Hint {number}' for number in missing))}"
+
+
+def judge_prompt(criterion: str, queries: Mapping[str, str], output: str, target: str = "") -> str:
+    """The prompt that asks for a score of an answer."""
+    blocks = [input_blocks(queries, ()), f"# Criterion\n{_indented(criterion)}", f"# Output\n{_indented(output)}"]
+    if target:
+        blocks.append(f"# Target\n{_indented(target)}")
+    return "\n\n".join([*(block for block in blocks if block), f"{JUDGE}\n{JUDGE_LINES}"])
+
+
 def hints_schema(numbers: Sequence[int]) -> dict[str, Any]:
     """JSON schema of a backward reply, for servers that can keep to one: {"Hint 1": "...", ...}."""
     names = [f"Hint {number}" for number in numbers]
@@ -165,6 +185,17 @@ def parse_instruction(reply: str) -> str | None:
     found = re.findall(r"<prompt>(.*?)</prompt>", reply, re.DOTALL | re.IGNORECASE)
     text = found[-1].strip() if found else ""
     return text or None
+
+
+def parse_judgement(reply: str) -> tuple[float | None, str]:
+    """Score in [0, 1] (None if there is none) and feedback in a judge's reply: the last lines that begin so. Never raises."""
+    scores = re.findall(r"(?im)^[\s*_#-]*score[\s*_]*:[\s*_]*(\d{1,9}(?:\.\d{1,9})?)(?:\s*/\s*(\d{1,6}))?", reply)
+    words = re.findall(r"(?im)^[\s*_#-]*feedback[\s*_]*:[\s*_]*(.*)$", reply)
+    feedback = words[-1].strip() if words else ""
+    if not scores:
+        return None, feedback
+    value = float(scores[-1][0]) / float(scores[-1][1] or 1) if float(scores[-1][1] or 1) else -1.0
+    return (value if 0 <= value <= 1 else None), feedback
 
 
 # Up to six digits: a longer number is no hint, and int() of a huge one would be slow.
