@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from tenfold.core.errors import BadInput, BudgetReached, TenfoldError
 from tenfold.llm.types import Reply, Request
 
-__all__ = ["Calls", "Model", "Store", "Then"]
+__all__ = ["Calls", "Model", "Store", "Then", "is_fatal"]
 
 Then = Callable[[Reply | None, TenfoldError | None], None]
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tenfold.core.errors import BadInput
@@ -21,10 +22,11 @@ __all__ = ["METRICS", "Judge", "Loss", "exact", "f1", "feedback_of", "loss_named
 NUMBER = re.compile(r"[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 
 
-def normalised(text: object) -> str:
+@lru_cache(maxsize=10_000)
+def normalised(text: str) -> str:
     """A short answer in one form: outer brackets, quotes and the last full stop off, one blank between words, small
     letters, and numbers plain ("1,200", "$1200" and "1200.0" are "1200"; "(A)" is "a")."""
-    words = " ".join(str(text).split()).strip().rstrip(".").strip().casefold()
+    words = " ".join(text.split()).strip().rstrip(".").strip().casefold()
     while len(words) > 1 and (words[0], words[-1]) in _PAIRS:
         words = words[1:-1].strip()
     number = _number(words.lstrip("$€£"))
@@ -33,7 +35,8 @@ def normalised(text: object) -> str:
 
 def exact(task: Mapping[str, Any], output: str) -> Score:
     """1 if the output is the target after `normalised`, else 0."""
-    right = normalised(output) == normalised(task["target"])
+    target = str(task["target"])
+    right = output == target or normalised(output) == normalised(target)
     return Score(1.0) if right else Score(0.0, wanted(task))
 
 

@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 __all__ = [
     "Example",
     "backward_prompt",
+    "context_block",
     "forward_prompt",
+    "hints_block",
     "hints_schema",
     "input_blocks",
     "judge_prompt",
@@ -29,6 +31,7 @@ __all__ = [
     "parse_judgement",
     "parse_output",
     "repaired",
+    "task_block",
 ]
 
 FINISH = "Show your reasoning. Finish with the result alone between <output> and </output>."
@@ -66,18 +69,32 @@ def input_blocks(queries: Mapping[str, str], hints: Sequence[str]) -> str:
         queries: values of query variables by name.
         hints: values of the node's predecessors, in the order of its inputs.
     """
-    blocks = []
-    if queries:
-        blocks.append("# Context\n" + "\n".join(f"{_title(name)}:\n{_indented(text)}" for name, text in queries.items()))
-    if hints:
-        blocks.append("# Hints\n" + "\n".join(f"Hint {i}:\n{_indented(text)}" for i, text in enumerate(hints, start=1)))
-    return "\n\n".join(blocks)
+    return "\n\n".join(block for block in (context_block(queries), hints_block(hints)) if block)
+
+
+def context_block(queries: Mapping[str, str]) -> str:
+    """The section Context; empty without query variables."""
+    if not queries:
+        return ""
+    return "# Context\n" + "\n".join([f"{_title(name)}:\n{_indented(text)}" for name, text in queries.items()])
+
+
+def hints_block(hints: Sequence[str]) -> str:
+    """The section Hints; empty without hints."""
+    if not hints:
+        return ""
+    return "# Hints\n" + "\n".join([f"Hint {i}:\n{_indented(text)}" for i, text in enumerate(hints, start=1)])
+
+
+def task_block(instruction: str, output_format: str = "") -> str:
+    """The end of a forward prompt: the instruction, and how to finish."""
+    return f"# Task\n{_indented(instruction)}\n\n{f'{FINISH} {output_format}'.strip()}"
 
 
 def forward_prompt(instruction: str, queries: Mapping[str, str], hints: Sequence[str], output_format: str = "") -> str:
     """The prompt of a node's own job."""
-    blocks = [input_blocks(queries, hints), f"# Task\n{_indented(instruction)}", f"{FINISH} {output_format}".strip()]
-    return "\n\n".join(block for block in blocks if block)
+    blocks = (context_block(queries), hints_block(hints), task_block(instruction, output_format))
+    return "\n\n".join([block for block in blocks if block])
 
 
 def backward_prompt(
@@ -102,8 +119,7 @@ def backward_prompt(
     if level != "bare":
         blocks.append(f"# Task\n{_indented(instruction)}")
         if queries:
-            context = "\n".join(f"{_title(name)}:\n{_indented(text)}" for name, text in queries.items())
-            blocks.append(f"# Context\n{context}")
+            blocks.append(context_block(queries))
     named = [(f"Hint {number}" if level != "bare" else "Hint", text) for number, text in hints.items()]
     blocks.append("# Hints\n" + "\n".join(f"{name}:\n{_indented(text)}" for name, text in named))
     blocks.append(f"# Output\n{_indented(output)}")
@@ -150,7 +166,7 @@ def hints_schema(numbers: Sequence[int]) -> dict[str, Any]:
 
 def parse_output(reply: str) -> str:
     """The value in a forward reply: the text in the first pair of output tags, else the whole reply."""
-    found = re.search(r"<output(?: statement)?>(.*?)(?:</output(?: statement)?>|\Z)", reply, re.DOTALL | re.IGNORECASE)
+    found = _OUTPUT.search(reply)
     return (found[1] if found else reply).strip()
 
 
@@ -198,6 +214,7 @@ def parse_judgement(reply: str) -> tuple[float | None, str]:
     return (value if 0 <= value <= 1 else None), feedback
 
 
+_OUTPUT = re.compile(r"<output(?: statement)?>(.*?)(?:</output(?: statement)?>|\Z)", re.DOTALL | re.IGNORECASE)
 # Up to six digits: a longer number is no hint, and int() of a huge one would be slow.
 _HINT_LINE = re.compile(r"^[\s>*_#\-•`\"]*hint\b[\s#]*(\d{1,6})?[\s*_`\"]*[:.)\-–—]*[\s*_`\"]*(.*)$", re.IGNORECASE)
 
@@ -223,6 +240,8 @@ def _title(name: str) -> str:
 
 
 def _indented(text: str) -> str:
+    if text.isprintable() and text:  # one line, which no kind of line break divides
+        return "\t" + text
     return "\n".join(f"\t{line}" for line in text.splitlines()) or "\t"
 
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.llm.errors import ContextOverflow
-from tenfold.llm.types import Reply, Request
-from tenfold.semgrad.calls import Calls
+from tenfold.llm.types import Message, Reply, Request
+from tenfold.semgrad.calls import Calls, is_fatal
 from tenfold.semgrad.graph import Graph, Node, fill
 from tenfold.semgrad.losses import Judge, Loss, score_of
-from tenfold.semgrad.prompts import forward_prompt, parse_output
+from tenfold.semgrad.prompts import forward_prompt, hints_block, parse_output, task_block
 from tenfold.semgrad.samples import Sample, prepare
 
 __all__ = ["Memo", "Sampling", "Trace", "evaluate", "node_inputs", "node_prompt", "run"]
@@ -214,7 +214,9 @@ class _Step(NamedTuple):
     inputs: tuple[str, ...]
     tag: str
     key: tuple[Any, ...]
-    judge: bool = False
+    queries: tuple[str, ...]
+    hints: tuple[str, ...]
+    task: str
 
 
 class _Pass:
@@ -297,11 +299,36 @@ class _Pass:
 
     def ask(self, number: int, place: int, key: tuple[Any, ...] | None) -> None:
         step = self.steps[place]
-        prompt = node_prompt(step.node, self.trace.values[number], self.nodes)
-        request = Request.of(prompt, tag=step.tag, **self.settings)
-        if key is not None:
-            self.asked[key] = [(number, place)]
-        self.calls.ask("forward", request, partial(self.answered, number, place, key))
+        request = Request((Message("user", self.prompt(number, step)),), tag=step.tag, **self.settings)
+        try:
+            reply = self.calls.now("forward", request)
+        except TenfoldError as error:
+            if is_fatal(error):
+                raise
+            self.fail(number, self.explained(number, place, error))
+            return
+        if reply is None:
+            if key is not None:
+                self.asked[key] = [(number, place)]
+            self.calls.later("forward", request, partial(self.answered, number, place, key))
+            return
+        value = parse_output(reply.text)
+        if key is not None and self.memo is not None:
+            self.memo.put(key, value)
+        self.settle(number, place, value)
+
+    def prompt(self, number: int, step: _Step) -> str:
+        """`node_prompt`, from parts that are made once."""
+        values = self.trace.values[number]
+        if step.node.template is not None:
+            return node_prompt(step.node, values, self.nodes)
+        parts = []
+        if step.queries:
+            parts.append(self.trace.samples[number].context(step.queries))
+        if step.hints:
+            parts.append(hints_block([values[name] for name in step.hints]))
+        parts.append(step.task)
+        return "\n\n".join(parts)
 
     def answered(
         self, number: int, place: int, key: tuple[Any, ...] | None, reply: Reply | None, error: TenfoldError | None
@@ -385,4 +412,7 @@ def _step(node: Node, nodes: Mapping[str, Node], sampling: Sampling) -> _Step:
     kinds = tuple(None if name in nodes else name for name in node.inputs)
     names = node.inputs if node.template is not None else kinds
     key = (node.template, node.output_format, sampling, names, *node.texts.values())
-    return _Step(node, node.name, node.inputs, f"forward:{node.name}", key)
+    queries = tuple(name for name in node.inputs if name not in nodes)
+    hints = tuple(name for name in node.inputs if name in nodes)
+    task = task_block(node.task, node.output_format)
+    return _Step(node, node.name, node.inputs, f"forward:{node.name}", key, queries, hints, task)

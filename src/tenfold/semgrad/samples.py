@@ -5,11 +5,12 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tenfold.core.errors import BadInput
 from tenfold.semgrad.graph import Graph
+from tenfold.semgrad.prompts import context_block
 
 __all__ = ["Sample", "check_disjoint", "digest", "prepare"]
 
@@ -30,6 +31,14 @@ class Sample:
     id: str
     queries: Mapping[str, str]
     task: Mapping[str, Any]
+    _contexts: dict[tuple[str, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def context(self, names: tuple[str, ...]) -> str:
+        """The section Context of a prompt with these query variables, made once: evaluations repeat it."""
+        made = self._contexts.get(names)
+        if made is None:
+            made = self._contexts[names] = context_block({name: self.queries[name] for name in names})
+        return made
 
 
 def prepare(graph: Graph, rows: Any, name: str = "train", *, targets: bool = True) -> list[Sample]:
