@@ -18,9 +18,9 @@ is shown beside a node's value (its neighbourhood) is a choice; instructions are
 | `questions.py` | our generator of questions (arithmetic, navigation, counting, shuffled objects, boolean) |
 | `tasks.py` | the five offline tasks: graph, right and random instructions, questions |
 | `datasets.py` | BIG-Bench Hard, GSM8K, LIAR from the user's data folder; disjoint splits |
-| `runners.py` | the paper's protocols with their forecasts of calls |
+| `protocols.py`, `runners.py` | the paper's graphs and ablations; its experiments with their forecasts of calls |
 | `compare.py` | modes or packages x seeds, with intervals |
-| `peers.py` | TextGrad, OptoPrime, COPRO, GEPA on the same model, split and budget |
+| `peers/` | TextGrad, OptoPrime, COPRO, GEPA on the same model, split and budget |
 | `config.py` | the file of `tenfold semgrad run` |
 | `pictures.py` | graph, curves, prompt differences |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |

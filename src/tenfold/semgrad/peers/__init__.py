@@ -3,7 +3,7 @@
 | name | package | its method |
 |---|---|---|
 | textgrad | textgrad | TextGrad, Yuksekgonul et al. 2024, arXiv 2406.07496: textual gradients, variable by variable |
-| optoprime | trace-opt | Trace and OptoPrime, Cheng et al. 2024, arXiv 2406.16218: the whole trace in one call of the optimiser |
+| optoprime | trace-opt | Trace and OptoPrime, Cheng et al. 2024, arXiv 2406.16218: the whole trace in one call |
 | copro | dspy | COPRO of DSPy, Khattab et al. 2023, arXiv 2310.03714: candidates for each instruction, by score |
 | gepa | gepa | GEPA, Agrawal et al. 2025, arXiv 2507.19457: reflective mutation, Pareto pool |
 | none | - | the start as it is |
@@ -115,7 +115,7 @@ def run_peer(
                 raise
             ended = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         found = graph.with_instructions(bench.best)
-        return PeerResult(name, found, bench.best_score, dict(bench.calls), "budget" if bench.is_spent else ended)
+        return PeerResult(name, found, bench.best_score, bench.calls, "budget" if bench.is_spent else ended)
 
 
 def _quiet() -> None:

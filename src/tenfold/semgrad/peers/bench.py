@@ -2,13 +2,12 @@
 
 import random
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput, BudgetReached
-from tenfold.llm.client import Client
 from tenfold.llm.budget import Budget
+from tenfold.llm.client import Client
 from tenfold.llm.types import Request
 from tenfold.semgrad.graph import Graph, Node
 from tenfold.semgrad.losses import feedback_of, loss_named, score_of
@@ -39,7 +38,6 @@ class Bench:
         concurrency: calls at once.
         best: instructions with the highest training score so far (of equal ones the latest).
         best_score: theirs, in [0, 1].
-        calls: calls by role so far: forward, and what the package calls its own.
         is_spent: the budget's end was met.
     """
 
@@ -57,20 +55,26 @@ class Bench:
     ) -> None:
         for node in graph.validate().nodes.values():
             if node.function is not None or node.template is not None or node.parameters:
-                raise BadInput(f"Node {node.name!r} has a function, a template or slots, which other optimisers cannot take.")
+                raise BadInput(
+                    f"Node {node.name!r} has a function, a template or slots, which other optimisers cannot take."
+                )
         self.graph, self.train, self.errors, self.seed, self.concurrency = graph, list(train), errors, seed, concurrency
         self.best, self.best_score = dict(graph.instructions), -1.0
-        self.calls: Counter[str] = Counter()
         self.is_spent = False
-        self._limit = calls
+        self._budget, self._draws = calls, 0
         self._client = Client(model, budget=Budget(calls=calls), coalesce=False, concurrency=concurrency)
         self._loss = loss_named(metric)
         self._lock = threading.Lock()
 
     @property
+    def calls(self) -> dict[str, int]:
+        """Calls by role so far: forward, and what the package asked for itself (backward, optimise)."""
+        return {role: spent.calls for role, spent in self._client.account.by_role.items() if spent.calls}
+
+    @property
     def calls_left(self) -> int:
         """Calls that may still be made."""
-        return self._limit - sum(self.calls.values())
+        return self._budget - self._client.account.calls
 
     def __enter__(self) -> "Bench":
         return self
@@ -86,19 +90,16 @@ class Bench:
         """
         if self.is_spent:
             raise BudgetReached("The calls of this comparison are spent.")
-        with self._lock:
-            number = self.calls[role] if temperature > 0 else 0  # an independent draw each time
-        request = Request.of(
-            prompt, system=system, tag=f"{role}:peer", temperature=temperature, max_tokens=max_tokens, sample=number
-        )
+        settings: dict[str, Any] = {"tag": f"{role}:peer", "max_tokens": max_tokens}
+        if temperature > 0:
+            with self._lock:
+                self._draws += 1
+                settings.update(temperature=temperature, sample=self._draws)
         try:
-            reply = self._client.complete_sync(request)
+            return self._client.complete_sync(Request.of(prompt, system=system, **settings)).text
         except BudgetReached:
             self.is_spent = True
             raise
-        with self._lock:
-            self.calls[role] += 1
-        return reply.text
 
     def value(self, node: Node, instruction: str, inputs: Mapping[str, str]) -> str:
         """A node's value: its prompt with an instruction and the values of its inputs, asked and parsed."""
