@@ -20,6 +20,7 @@ is shown beside a node's value (its neighbourhood) is a choice; instructions are
 | `datasets.py` | BIG-Bench Hard, GSM8K, LIAR from the user's data folder; disjoint splits |
 | `protocols.py`, `runners.py` | the paper's graphs and ablations; its experiments with their forecasts of calls |
 | `compare.py` | modes or packages x seeds, with intervals |
+| `liar_offline.py` | a negative result: LIAR with the rules engine |
 | `peers/` | TextGrad, OptoPrime, COPRO, GEPA on the same model, split and budget |
 | `config.py` | the file of `tenfold semgrad run` |
 | `pictures.py` | graph, curves, prompt differences |

@@ -6,7 +6,6 @@
 | optoprime | trace-opt | Trace and OptoPrime, Cheng et al. 2024, arXiv 2406.16218: the whole trace in one call |
 | copro | dspy | COPRO of DSPy, Khattab et al. 2023, arXiv 2310.03714: candidates for each instruction, by score |
 | gepa | gepa | GEPA, Agrawal et al. 2025, arXiv 2507.19457: reflective mutation, Pareto pool |
-| none | - | the start as it is |
 
 The packages run their own code and their own prompts for gradients, reflection and proposals. A node's own call is the
 prompt of `prompts.forward_prompt` for all of them. Every call goes through one `llm.Client`, which counts it and stops
@@ -35,7 +34,7 @@ from tenfold.semgrad.peers.bench import Bench
 
 __all__ = ["PEERS", "PeerResult", "check_peers", "run_peer"]
 
-PEERS = ("textgrad", "optoprime", "copro", "gepa", "none")
+PEERS = ("textgrad", "optoprime", "copro", "gepa")
 _MODULES = {"textgrad": "textgrad", "optoprime": "opto", "copro": "dspy", "gepa": "gepa"}
 
 
@@ -67,10 +66,9 @@ def check_peers(names: Sequence[str]) -> None:
     for name in names:
         if name not in PEERS:
             raise BadInput(f"The optimiser {name!r} is unknown.", f"There are: {', '.join(PEERS)}.")
-        if name in _MODULES:
-            _quiet()
-            with contextlib.redirect_stdout(sys.stderr):
-                require(_MODULES[name], "peers")
+        _quiet()
+        with contextlib.redirect_stdout(sys.stderr):
+            require(_MODULES[name], "peers")
 
 
 def run_peer(
@@ -107,9 +105,8 @@ def run_peer(
         ended = "finished"
         try:
             bench.evaluate(graph.instructions)
-            if name != "none":
-                with contextlib.redirect_stdout(sys.stderr):  # packages print; standard output is the command's
-                    importlib.import_module(f"tenfold.semgrad.peers.{name}").improve(bench)
+            with contextlib.redirect_stdout(sys.stderr):  # packages print; standard output is the command's
+                importlib.import_module(f"tenfold.semgrad.peers.{name}").improve(bench)
         except Exception as error:  # a package may fail in any way, also because it swallowed the end of the budget
             if isinstance(error, TenfoldError) and not bench.is_spent:
                 raise
