@@ -158,7 +158,10 @@ class Bench:
             if not wrong:
                 return
             shown = rng.sample(wrong, min(self.errors, len(wrong)))
-            proposal = {**current, **{name: text for name, text in propose(current, shown).items() if text.strip()}}
+            proposed = propose(current, shown)
+            if self.is_spent:  # perhaps in the middle of a proposal
+                return
+            proposal = {**current, **{name: text for name, text in proposed.items() if text.strip()}}
             idle = idle + 1 if proposal == current else 0
             if proposal != current:
                 tried = self.evaluate(proposal)

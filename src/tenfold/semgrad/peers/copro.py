@@ -17,7 +17,7 @@ DEPTH = 3
 def improve(bench: Bench) -> None:
     """COPRO's own loop: as many candidates a round as the budget's first round allows, at most its default of 10."""
     dspy = require("dspy", "peers")
-    logging.getLogger("dspy").setLevel(logging.ERROR)
+    logging.getLogger("dspy").setLevel(logging.CRITICAL)
     nodes = len(bench.graph.nodes)
     breadth = min(10, max(2, bench.calls_left // (len(bench.train) * nodes * nodes)))
     examples = [

@@ -1,5 +1,6 @@
 """OptoPrime of Trace: the whole computation of the shown samples, with feedback, in one call of the optimiser."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -28,7 +29,8 @@ def improve(bench: Bench) -> None:
         optimizer = OptoPrime(list(parameters.values()), llm=_Model(bench), log=False)
         optimizer.zero_feedback()
         optimizer.backward(join(*outputs), "\n".join(f"ID {i}: {answer.feedback}" for i, answer in enumerate(shown)))
-        optimizer.step()
+        with contextlib.suppress(Exception):  # a suggestion that it cannot read or format: the instructions stay
+            optimizer.step()
         return {name: str(parameter.data) for name, parameter in parameters.items()}
 
     bench.climb(propose)
