@@ -9,6 +9,7 @@ from tenfold.core.errors import BadInput, BudgetReached, ExtraMissing
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.peers import PEERS, check_peers, run_peer
 from tenfold.semgrad.peers.bench import Bench
+from tests.llm.stub_server import StubServer
 from tests.semgrad import careful
 
 MODEL = "script:tests.semgrad.careful:reply"
@@ -98,11 +99,15 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(graph, monkeypa
 
 
 @installed
-def test_a_package_finds_the_instruction_that_helps(graph, name):
-    found = run_peer(name, graph, careful.QUESTIONS, MODEL, calls=600, concurrency=4)
+def test_a_package_finds_the_instruction_that_helps_over_http_and_every_call_is_counted(graph, name):
+    def answer(body):
+        return careful.answer([(message["role"], message["content"]) for message in body["messages"]])
+
+    with StubServer(answer=answer) as server:
+        found = run_peer(name, graph, careful.QUESTIONS, f"{server.url}#stub", calls=400, concurrency=4)
+        assert server.count == sum(found.calls.values()) <= 400
     assert found.score == 1
     assert found.graph.instructions["answer"] == careful.BETTER
-    assert sum(found.calls.values()) <= 600
     assert found.calls["optimise"] >= 1
 
 

@@ -13,13 +13,14 @@ The ladder of ablations on LIAR: full; no gradient; no neighbourhood (kept off a
 six instructions alone. The paper's models were gpt-4o-mini (forward), gpt-4-turbo (backward, optimise).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput
 from tenfold.core.experiment import Row
+from tenfold.semgrad.costs import forecast_calls
 from tenfold.semgrad.datasets import BBH, Split, bbh, gsm8k, liar
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.protocols import LADDER, layered_graph, liar_graph
@@ -67,23 +68,9 @@ class PlannedRun:
         nodes that pass feedback on (their hints, where each is asked about alone); optimise N times the instructions.
         For the graph of two hints and an answer: 3T(N + 1) + N(k + 3) + 3E.
         """
-        shape = self.graph.structure
-        learning = {self.graph.owner(name).name for name in self.graph.trainable}
-        above: set[str] = set()  # nodes that can still change something: a trainable one, or one fed by such
-        backward = 0
-        for place, name in enumerate(shape.order):
-            sources = [shape.order[source] for source in shape.predecessors[place] if shape.order[source] in above]
-            if name in learning or sources:
-                above.add(name)
-            level = self.graph.nodes[name].neighbourhood or self.settings["neighbourhood"]
-            backward += 0 if not sources or level == "none" else 1 if level == "full" else len(sources)
-        steps, errors = self.settings["steps"], self.settings["errors"]
-        count = len(shape.order)
-        return {
-            "forward": count * len(self.train) * (steps + 1) + count * len(self.test),
-            "backward": steps * errors * backward,
-            "optimise": steps * len(self.graph.trainable),
-        }
+        names = ("steps", "errors", "neighbourhood")
+        settings = {name: self.settings[name] for name in names}
+        return forecast_calls(self.graph, len(self.train), len(self.test), update="full", **settings)
 
 
 @dataclass(frozen=True)
@@ -163,10 +150,9 @@ def run_plan(
     *,
     budget: Any = None,
     run_dir: Path | None = None,
-    cassette: Path | None = None,
-    mode: Any = "record",
     concurrency: int = 32,
     on_run: Callable[[PlannedRun, Any], None] | None = None,
+    **client: Any,
 ) -> list[Row]:
     """Carry a plan out: one optimisation after the other, many calls at once.
 
@@ -175,10 +161,9 @@ def run_plan(
         models: model string, or one by role (forward, backward, optimise).
         budget: `llm.Budget` of all runs together; None = none.
         run_dir: keeps a folder for each run; the same call goes on where it stopped.
-        cassette: records all replies, or replays them.
-        mode: of the cassette: record, replay, replay-then-live.
         concurrency: calls at once.
         on_run: called with each finished run and its `Result`.
+        **client: further settings of `llm.Client`: cassette, mode, timeout, ...
 
     Returns:
         Rows of training and test accuracy for each run; for BIG-Bench Hard also the means of its groups, weighted by the
@@ -188,34 +173,43 @@ def run_plan(
         BudgetReached: it ended before the plan did; with `run_dir` nothing is lost.
     """
     from tenfold.llm.budget import Account, Budget
-    from tenfold.llm.client import Client
     from tenfold.semgrad.optimiser import optimise
 
-    names = {"forward": models} if isinstance(models, str) else dict(models)
-    account = budget if isinstance(budget, Account) else Account(budget or Budget())
+    folders = {run.key: None if run_dir is None else run_dir / run.key.replace(" ", "-") for run in plan.runs}
+    account = budget if isinstance(budget, Account) else Account(budget or Budget(), _spent(folders.values()))
     rows: list[Row] = []
     scores: dict[str, float] = {}
-    clients = {
-        role: Client(name, budget=account, cassette=cassette, mode=mode, concurrency=concurrency, coalesce=False)
-        for role, name in names.items()
-    }
-    try:
-        for run in plan.runs:
-            folder = None if run_dir is None else run_dir / run.key.replace(" ", "-")
-            result = optimise(
-                run.graph, run.train, run.test or None, metric="exact", update="full", pick="errors", memo=False,
-                models=clients, run_dir=folder, concurrency=concurrency, **run.settings,
-            )  # fmt: skip
-            if on_run is not None:
-                on_run(run, result)
-            rows.append(_row(run, plan, "training accuracy", result.score))
-            if run.test:
-                scores[run.key] = result.test_score
-                rows.append(_row(run, plan, "test accuracy", result.test_score))
-    finally:
-        for client in clients.values():
-            client.close()
+    for run in plan.runs:
+        result = optimise(
+            run.graph, run.train, run.test or None, metric="exact", update="full", pick="errors", memo=False, models=models,
+            budget=account, run_dir=folders[run.key], concurrency=concurrency, **run.settings, **client,
+        )  # fmt: skip
+        if on_run is not None:
+            on_run(run, result)
+        rows.append(_row(run, plan, "training accuracy", result.score))
+        if run.test:
+            scores[run.key] = result.test_score
+            rows.append(_row(run, plan, "test accuracy", result.test_score))
     return rows + _means(plan, scores)
+
+
+def _spent(folders: Iterable[Path | None]) -> dict[str, Any]:
+    """What earlier parts of the same runs spent, by role: it counts against the budget."""
+    from tenfold.llm.budget import Spent
+    from tenfold.llm.ledger import Ledger
+
+    total: dict[str, Spent] = {}
+    for folder in folders:
+        if folder is None or not (folder / "ledger.sqlite").is_file():
+            continue
+        ledger = Ledger(folder / "ledger.sqlite")
+        for role, spent in ledger.spent().items():
+            known = total.get(role, Spent())
+            usd = None if known.usd is None or spent.usd is None else known.usd + spent.usd
+            counts = (getattr(known, name) + getattr(spent, name) for name in ("calls", "prompt", "completion"))
+            total[role] = Spent(*counts, usd, known.hits + spent.hits)
+        ledger.close()
+    return total
 
 
 def _bbh_plan(
