@@ -175,6 +175,7 @@ def _optimised(terms: Terms, mode: str, graph: Any, train: Any, test: Any, seed:
         graph, train, test, steps=terms.evaluations - 1, evaluations=terms.evaluations, errors=terms.errors,
         models={"forward": terms.model}, seed=seed, **settings,
     )  # fmt: skip
+    assert result.test_score is not None  # there are test questions
     return result.test_score
 
 

@@ -64,6 +64,7 @@ def _one_seed(data: Path, train: int, steps: int, rungs: Sequence[str], seed: in
         changes, _ = LADDER[rung]
         settings = {"neighbourhood": "full", "gate": "strict", **changes}
         result = optimise(start, split.train, test, steps=steps, errors=2, update="full", seed=seed, **settings)
+        assert result.test_score is not None  # there are test statements
         scores[rung] = result.test_score
     return {**scores, **_baselines(split.train, split.test)}
 

@@ -187,7 +187,7 @@ def run_plan(
         if on_run is not None:
             on_run(run, result)
         rows.append(_row(run, plan, "training accuracy", result.score))
-        if run.test:
+        if result.test_score is not None:
             scores[run.key] = result.test_score
             rows.append(_row(run, plan, "test accuracy", result.test_score))
     return rows + _means(plan, scores)
@@ -206,8 +206,8 @@ def _spent(folders: Iterable[Path | None]) -> dict[str, Any]:
         for role, spent in ledger.spent().items():
             known = total.get(role, Spent())
             usd = None if known.usd is None or spent.usd is None else known.usd + spent.usd
-            counts = (getattr(known, name) + getattr(spent, name) for name in ("calls", "prompt", "completion"))
-            total[role] = Spent(*counts, usd, known.hits + spent.hits)
+            calls, prompt, completion = (known[place] + spent[place] for place in range(3))
+            total[role] = Spent(calls, prompt, completion, usd, known.hits + spent.hits)
         ledger.close()
     return total
 

@@ -10,7 +10,7 @@ from tenfold.llm.budget import Budget
 from tenfold.llm.client import Client
 from tenfold.llm.types import Request
 from tenfold.semgrad.graph import Graph, Node
-from tenfold.semgrad.losses import feedback_of, loss_named, score_of
+from tenfold.semgrad.losses import Judge, feedback_of, loss_named, score_of
 from tenfold.semgrad.prompts import forward_prompt, parse_output
 
 __all__ = ["Answer", "Bench"]
@@ -63,7 +63,10 @@ class Bench:
         self.is_spent = False
         self._budget, self._draws = calls, 0
         self._client = Client(model, budget=Budget(calls=calls), coalesce=False, concurrency=concurrency)
-        self._loss = loss_named(metric)
+        loss = loss_named(metric)
+        if isinstance(loss, Judge):
+            raise BadInput("Other optimisers are scored by a metric that asks no model.", "Use exact, numeric, regex, f1.")
+        self._loss = loss
         self._lock = threading.Lock()
 
     @property

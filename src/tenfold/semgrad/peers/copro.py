@@ -108,7 +108,7 @@ def _adapter(dspy: Any, bench: Bench) -> Any:
 
 def _engine(bench: Bench) -> Any:
     """DSPy's execution backend: one request in, one reply out."""
-    from dspy.lm15 import Message, Response, TextPart, Usage
+    wire = require("dspy.lm15", "peers")
 
     class Engine:
         def complete(self, request: Any) -> Any:
@@ -117,14 +117,12 @@ def _engine(bench: Bench) -> Any:
             config = request.config
             role = "optimise" if system else "forward"  # our forward prompts have no system message
             text = bench.ask(prompt, system=system, role=role, temperature=getattr(config, "temperature", None) or 0.0)
-            usage = Usage(input_tokens=0, output_tokens=0, total_tokens=0)
-            message = Message.assistant([TextPart(text)])
-            return Response(id=None, model="tenfold", message=message, finish_reason="stop", usage=usage)
+            usage = wire.Usage(input_tokens=0, output_tokens=0, total_tokens=0)
+            message = wire.Message.assistant([wire.TextPart(text)])
+            return wire.Response(id=None, model="tenfold", message=message, finish_reason="stop", usage=usage)
 
         def stream(self, request: Any) -> Any:
-            from dspy.lm15 import response_to_events
-
-            return response_to_events(self.complete(request))
+            return wire.response_to_events(self.complete(request))
 
         def close(self) -> None:
             pass

@@ -14,10 +14,7 @@ __all__ = ["improve"]
 
 def improve(bench: Bench) -> None:
     """Steps of OptoPrime: trace wrong answers, feed back on both at once, let it suggest new instructions."""
-    require("opto", "peers")
-    from opto import trace
-    from opto.optimizers import OptoPrime
-
+    trace, optimizers = require("opto.trace", "peers"), require("opto.optimizers", "peers")
     join = _joiner(trace)
 
     def propose(instructions: Mapping[str, str], shown: list[Answer]) -> dict[str, str]:
@@ -26,7 +23,7 @@ def improve(bench: Bench) -> None:
             name: trace.node(text, name=f"instruction_{_word(name)}", trainable=True) for name, text in instructions.items()
         }
         outputs = [_traced(trace, bench, parameters, answer) for answer in shown]
-        optimizer = OptoPrime(list(parameters.values()), llm=_Model(bench), log=False)
+        optimizer = optimizers.OptoPrime(list(parameters.values()), llm=_Model(bench), log=False)
         optimizer.zero_feedback()
         optimizer.backward(join(*outputs), "\n".join(f"ID {i}: {answer.feedback}" for i, answer in enumerate(shown)))
         with contextlib.suppress(Exception):  # a suggestion that it cannot read or format: the instructions stay

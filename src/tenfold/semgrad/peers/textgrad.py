@@ -46,8 +46,7 @@ def _engine(tg: Any, bench: Bench) -> Any:
 
 def _loss(tg: Any, bench: Bench, variables: Mapping[str, Any], answer: Answer) -> Any:
     """The graph on one sample in TextGrad's own variables, and the score of its answer as the loss."""
-    from textgrad.autograd.string_based_ops import StringBasedFunction
-
+    string_function = require("textgrad.autograd.string_based_ops", "peers").StringBasedFunction
     values = {
         name: tg.Variable(str(answer.sample[name]), requires_grad=False, role_description=f"the {name} to the system")
         for name in bench.graph.queries
@@ -58,11 +57,11 @@ def _loss(tg: Any, bench: Bench, variables: Mapping[str, Any], answer: Answer) -
         # this sample's forward calls were made and paid when it was found wrong: its values are the same
         known = answer.values[name]
         purpose = f"a language model that follows the instruction of {name!r} on its inputs"
-        function = StringBasedFunction(lambda _known=known, **_: _known, function_purpose=purpose)
+        function = string_function(lambda _known=known, **_: _known, function_purpose=purpose)
         inputs = {"instruction": variables[name], **{_argument(item): values[item] for item in node.inputs}}
         values[name] = function(inputs=inputs, response_role_description=f"the output of the part {name!r}")
     target = tg.Variable(answer.feedback, requires_grad=False, role_description="what the output should be")
-    judge = StringBasedFunction(
+    judge = string_function(
         lambda output, wanted: str(bench.score(answer.sample, output.value)[0]),
         function_purpose="the score of the output: 1 if it is right, 0 if not",
     )
