@@ -143,6 +143,12 @@ def test_liar_takes_two_of_six_labels_and_whole_rows_only(tmp_path):
     assert split.skipped == ("row 5, column 2 (label): 'wrong' is no label", "row 6: 13 columns, not 14")
 
 
+def test_a_row_of_ones_own_that_cannot_be_used_is_a_mistake(tmp_path):
+    rows = [{"question": "1 + 1?", "target": "2"}, {"question": "2 + 2?"}, {"question": " ", "target": "4"}]
+    with pytest.raises(BadInput, match=r"row 2, column target: missing; row 3, column question: ' ' is no text"):
+        own_questions(write_lines(tmp_path / "a.jsonl", rows), train=1)
+
+
 def test_own_questions_may_be_called_input(tmp_path):
     rows = [{"input": f"{i} + 1?", "target": i + 1} for i in range(4)]
     split = own_questions(write_lines(tmp_path / "a.jsonl", rows), train=3)
@@ -153,7 +159,7 @@ def test_own_questions_may_be_called_input(tmp_path):
     ("content", "message"),
     [
         (b"\xff\xfe broken", "is not UTF-8 text: row 1"),
-        (b'{"question": "a", "target": "b"}\n\xe9', "is not UTF-8 text: row 2"),
+        (b'{"task": "navigate"}\n\xe9', "is not UTF-8 text: row 2"),
         (None, "cannot be read"),
     ],
 )
@@ -161,17 +167,17 @@ def test_files_that_cannot_be_read_are_said_so(tmp_path, content, message):
     if content is not None:
         (tmp_path / "a.jsonl").write_bytes(content)
     with pytest.raises(BadInput, match=message):
-        own_questions(tmp_path / "a.jsonl")
+        bbh("navigate", tmp_path / "a.jsonl")
 
 
 def test_a_damaged_or_huge_archive_is_said_so(tmp_path, monkeypatch):
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"{}" * 999)[:-12])
     with pytest.raises(BadInput, match="cannot be read"):
-        own_questions(tmp_path / "a.jsonl.gz")
+        bbh("navigate", tmp_path / "a.jsonl.gz")
     monkeypatch.setattr(datasets, "LIMIT", 1 << 20)
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(bytes(2 << 20)))
     with pytest.raises(BadInput, match="more than 1 MiB"):
-        own_questions(tmp_path / "b.jsonl.gz")
+        bbh("navigate", tmp_path / "b.jsonl.gz")
 
 
 def test_a_missing_data_set_says_which_file_to_put_where(tmp_path, monkeypatch, catalogue):

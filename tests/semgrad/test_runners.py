@@ -140,7 +140,7 @@ def test_a_recorded_plan_is_replayed_without_a_server(bbh_file, tmp_path):
     planned = plan("bbh", data=bbh_file, tasks=["navigate"], train=4, steps=1, test=2)
     cassette = tmp_path / "tape.jsonl"
     with StubServer(answer=lambda body: half_right.answer(body["messages"][-1]["content"])) as server:
-        recorded = run_plan(planned, f"{server.url}#stub", cassette=cassette, mode="record")
+        recorded = run_plan(planned, f"{server.url}#stub", cassette=cassette)
         model = f"{server.url}#stub"
     replayed = run_plan(planned, model, cassette=cassette, mode="replay")
     assert [row.value for row in replayed] == [row.value for row in recorded]

@@ -171,19 +171,26 @@ def liar(data: Path, *, train: int = 50, seed: int = 0) -> Split:
 
 
 def own_questions(data: Path, *, train: int = 20, seed: int = 0) -> Split:
-    """The user's own questions: JSON lines with `question` (or `input`) and `target`, optionally `id`.
+    """The user's own questions: rows with `question` (or `input`) and `target`, optionally `id`, in JSON lines or CSV.
+
+    Here no row is left out: one that cannot be used is a mistake.
 
     Raises:
-        BadInput: unreadable file, too few questions.
+        BadInput: unreadable file, a row that cannot be used (row and column are named), too few questions.
     """
-    skipped: list[str] = []
+    from tenfold.semgrad.config import read_rows
+
+    faults: list[str] = []
     samples = []
-    for number, row in _json_rows(data, skipped):
+    for number, row in enumerate(read_rows(data), start=1):
         name = "input" if "question" not in row and "input" in row else "question"
-        texts = _texts(row, (name, "target"), number, skipped)
+        texts = _texts(row, (name, "target"), number, faults)
         if texts:
             samples.append({"id": str(row.get("id", f"row {number}")), "question": texts[0], "target": texts[1]})
-    return _checked(split_once(samples, train, seed), data, skipped, train)
+    if faults:
+        more = f", and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise BadInput(f"{data}: {'; '.join(faults[:3])}{more}.", "Each row is a question with its target.")
+    return _checked(split_once(samples, train, seed), data, [], train)
 
 
 def split_once(samples: Sequence[Sample], train: int, seed: int) -> Split:

@@ -150,6 +150,8 @@ def run_plan(
     *,
     budget: Any = None,
     run_dir: Path | None = None,
+    cassette: Path | None = None,
+    mode: str = "record",
     concurrency: int = 32,
     on_run: Callable[[PlannedRun, Any], None] | None = None,
     **client: Any,
@@ -161,9 +163,11 @@ def run_plan(
         models: model string, or one by role (forward, backward, optimise).
         budget: `llm.Budget` of all runs together; None = none.
         run_dir: keeps a folder for each run; the same call goes on where it stopped.
+        cassette: file of all replies, to be recorded or replayed; None = none.
+        mode: of the cassette: record, replay, replay-then-live.
         concurrency: calls at once.
         on_run: called with each finished run and its `Result`.
-        **client: further settings of `llm.Client`: cassette, mode, timeout, ...
+        **client: further settings of `llm.Client`: timeout, rpm, ...
 
     Returns:
         Rows of training and test accuracy for each run; for BIG-Bench Hard also the means of its groups, weighted by the
@@ -182,7 +186,7 @@ def run_plan(
     for run in plan.runs:
         result = optimise(
             run.graph, run.train, run.test or None, metric="exact", update="full", pick="errors", memo=False, models=models,
-            budget=account, run_dir=folders[run.key], concurrency=concurrency, **run.settings, **client,
+            budget=account, run_dir=folders[run.key], cassette=cassette, mode=mode, concurrency=concurrency, **run.settings, **client,
         )  # fmt: skip
         if on_run is not None:
             on_run(run, result)
