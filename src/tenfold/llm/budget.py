@@ -62,11 +62,11 @@ class Spent(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The most that one request may cost. `usd` is 0 where the price is unknown: then no budget of money is allowed."""
+    """The most that one request may cost. `usd` is None where the price is unknown: then no budget of money is allowed."""
 
     prompt: int
     completion: int
-    usd: float
+    usd: float | None
 
 
 class Account:
@@ -113,10 +113,9 @@ class Account:
     def total(self) -> Spent:
         """All roles together."""
         rows = self.by_role.values()
-        known = all(row.usd is not None for row in rows)
-        usd = sum(row.usd or 0.0 for row in rows) if known else None
-        calls, prompt, completion = (sum(row[index] for row in rows) for index in range(3))
-        return Spent(calls, prompt, completion, usd, sum(row.hits for row in rows))
+        usd = None if any(row.usd is None for row in rows) else sum(row.usd or 0.0 for row in rows)
+        prompt, completion = sum(row.prompt for row in rows), sum(row.completion for row in rows)
+        return Spent(sum(row.calls for row in rows), prompt, completion, usd, sum(row.hits for row in rows))
 
     @property
     def by_role(self) -> dict[str, Spent]:
@@ -190,10 +189,10 @@ class Account:
         while True:
             self.check_deadline()
             with self._lock:
-                if not self._is_limited or self._fits(tokens, claim.usd):
+                if not self._is_limited or self._fits(tokens, claim.usd or 0.0):
                     self._held_calls += 1
                     self._held_tokens += tokens
-                    self._held_usd += claim.usd
+                    self._held_usd += claim.usd or 0.0
                     return
                 loop = asyncio.get_running_loop()
                 waiter = loop.create_future()
@@ -203,7 +202,8 @@ class Account:
     def _give_back(self, claim: Claim) -> None:
         self._held_calls -= 1
         self._held_tokens -= claim.prompt + claim.completion
-        self._held_usd = self._held_usd - claim.usd if self._held_calls else 0.0
+        # Sums of fractions leave a rest that would add up.
+        self._held_usd = self._held_usd - (claim.usd or 0.0) if self._held_calls else 0.0
         waiting, self._waiters = self._waiters, []
         for loop, waiter in waiting:
             with contextlib.suppress(RuntimeError):  # its loop was closed meanwhile

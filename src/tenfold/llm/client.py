@@ -314,8 +314,10 @@ class Client:
 
     def _worst(self, request: Request) -> Claim:
         prompt, completion = most_prompt_tokens(request), request.max_tokens * request.n
+        if self._backend.is_free:
+            return Claim(prompt, completion, 0.0)
         price = self._price(request.model)
-        return Claim(prompt, completion, price.worst(prompt, completion) if price else 0.0)
+        return Claim(prompt, completion, price.worst(prompt, completion) if price else None)
 
 
 def _check(**limits: float | None) -> None:

@@ -10,9 +10,12 @@
 | `EndpointDown` | not reachable; every try failed; the circuit breaker opened | no, ends the run |
 | `CassetteMiss` | strict replay has no such request | no, ends the run |
 | `StructuredOutputError` | the reply does not fit the wanted type, after one repair | no |
+
+Their words may be a server's, which may repeat a key: they are scrubbed here, in one place.
 """
 
 from tenfold.core.errors import TenfoldError
+from tenfold.llm.secrets import scrub
 
 __all__ = [
     "CassetteMiss",
@@ -35,6 +38,9 @@ class ModelError(TenfoldError):
     """
 
     ends_run = False
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(scrub(message), scrub(hint))
 
 
 class RequestRefused(ModelError):
@@ -109,7 +115,7 @@ class Transient(Exception):
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, billed: bool = False) -> None:
-        super().__init__(message)
-        self.message = message
+        super().__init__(scrub(message))
+        self.message = scrub(message)
         self.retry_after = retry_after
         self.billed = billed

@@ -4,7 +4,7 @@ import importlib
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from tenfold.core.errors import BadInput
@@ -78,11 +78,12 @@ def open_backend(
         address, _, name = model.partition("#")
         if not urlsplit(address).hostname or not name:
             raise BadInput(f"{model!r} names no server and model.", "Write http://host:port/v1#MODEL.")
-        return _server(address, name, timeout, key_file)
+        return _module("server").Server(address, name, timeout=timeout, key_file=key_file)
     if not rest:
         raise BadInput(f"{model!r} is no model.", f"Write one of: {_FORMS}.")
     if kind == "openai":
-        return _server(base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1", rest, timeout, key_file)
+        address = base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        return _module("server").Server(address, rest, timeout=timeout, key_file=key_file, is_openai=True)
     makers: dict[str, Callable[[], object]] = {
         "engine": lambda: _module("script").open_rules(rest),
         "script": lambda: _module("script").open_script(rest, timeout),
@@ -95,9 +96,5 @@ def open_backend(
     return cast(Backend, makers[kind]())
 
 
-def _server(address: str, name: str, timeout: float, key_file: str | os.PathLike[str] | None) -> Backend:
-    return cast(Backend, _module("server").Server(address, name, timeout=timeout, key_file=key_file))
-
-
-def _module(name: str):
+def _module(name: str) -> Any:
     return importlib.import_module(f"tenfold.llm.{name}")
