@@ -16,7 +16,7 @@ from tenfold.llm.types import Reply, Request
 from tenfold.semgrad.calls import Calls
 from tenfold.semgrad.graph import LEVELS, Graph, Node
 from tenfold.semgrad.prompts import backward_prompt, hints_schema, parse_hints, repaired
-from tenfold.semgrad.runtime import Sampling, node_inputs
+from tenfold.semgrad.runtime import GREEDY, Sampling, node_inputs
 
 __all__ = ["Gradients", "Job", "backpropagate", "backward_calls", "backward_pass", "level_of", "receivers"]
 
@@ -65,7 +65,7 @@ def backpropagate(
     feedback: str = "",
     models: Any = "engine:rules",
     neighbourhood: str = "full",
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = GREEDY,
 ) -> Any:
     """Gradients of the answer with respect to everything before it.
 
@@ -103,7 +103,7 @@ def backpropagate(
 
 
 def backward_pass(
-    graph: Graph, jobs: Sequence[Job], calls: Calls, *, neighbourhood: str = "full", sampling: Sampling = Sampling()
+    graph: Graph, jobs: Sequence[Job], calls: Calls, *, neighbourhood: str = "full", sampling: Sampling = GREEDY
 ) -> list[Gradients]:
     """Text gradients of several samples at once; a node's call starts when all its successors have spoken."""
     plan = _plan(graph, neighbourhood)
@@ -218,7 +218,9 @@ class _Backward:
 
     def ask(self, item: _Item, hints: Mapping[int, str], lacking: tuple[int, ...]) -> None:
         prompt = self.prompt(item, hints)
-        request = Request.of(repaired(prompt, lacking) if lacking else prompt, tag=f"backward:{item.node.name}", **self.settings)
+        request = Request.of(
+            repaired(prompt, lacking) if lacking else prompt, tag=f"backward:{item.node.name}", **self.settings
+        )
         if self.calls.client("backward").takes_schema:
             request = request.with_(json_schema=hints_schema(list(hints)))
         self.calls.ask("backward", request, partial(self.answered, item, hints, lacking))
@@ -306,10 +308,7 @@ def _numbers(graph: Graph, values: Mapping[str, Any]) -> dict[str, Any]:
 def _partials(node: Node, inputs: Sequence[Any]) -> list[Any]:
     if node.partials is None:
         raise BadInput(f"Node {node.name!r} has no partials.", "Give partials=: one derivative for each input.")
-    if callable(node.partials):
-        found = _called(node.partials, node.name, inputs)
-    else:
-        found = node.partials
+    found = _called(node.partials, node.name, inputs) if callable(node.partials) else node.partials
     if isinstance(found, Mapping):
         found = [found.get(name) for name in node.inputs]
     if not isinstance(found, (Sequence, tuple)):

@@ -17,7 +17,19 @@ from tenfold.llm.scorer import Score, Scorer
 from tenfold.llm.types import Request
 from tenfold.semgrad.prompts import judge_prompt, parse_judgement
 
-__all__ = ["METRICS", "Judge", "Loss", "exact", "f1", "feedback_of", "loss_named", "normalised", "numeric", "regex", "score_of"]
+__all__ = [
+    "METRICS",
+    "Judge",
+    "Loss",
+    "exact",
+    "f1",
+    "feedback_of",
+    "loss_named",
+    "normalised",
+    "numeric",
+    "regex",
+    "score_of",
+]
 
 NUMBER = re.compile(r"[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,19 +14,23 @@ from tenfold.semgrad.calls import Calls
 from tenfold.semgrad.costs import forecast_calls
 from tenfold.semgrad.gates import GATES, Race, passes, race_order
 from tenfold.semgrad.graph import Graph
-from tenfold.semgrad.history import Round, Step, Tally
+from tenfold.semgrad.history import Round, Step
 from tenfold.semgrad.losses import Judge, Loss, feedback_of, loss_named
-from tenfold.semgrad.policies import POLICIES, Errors, Record, choose
+from tenfold.semgrad.policies import POLICIES, Errors, Move, Record, choose
 from tenfold.semgrad.proposals import propose
 from tenfold.semgrad.result import Result
 from tenfold.semgrad.roles import engine_notice, open_calls
-from tenfold.semgrad.runtime import Memo, Sampling, Trace, evaluate
+from tenfold.semgrad.runtime import GREEDY, Memo, Sampling, Trace, evaluate
 from tenfold.semgrad.samples import Sample, check_disjoint, digest, prepare
 
 __all__ = ["Settings", "optimise"]
 
 # Rounds of one step with the policy auto, and its training-set evaluations when no limit is given.
 AUTO_ROUNDS, AUTO_EVALUATIONS = 3, 40
+# A round whose candidate is known already costs no evaluation: auto makes up to this many for each that it may evaluate.
+TRIES = 4
+# Mean scores that differ by less are equal.
+EQUAL = 1e-12
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Settings:
     seed: int = 0
     memo: bool = True
     longest: int = 4000
-    sampling: Sampling = Sampling()
+    sampling: Sampling = GREEDY
 
     def checked(self) -> "Settings":
         """The same, with defaults that depend on others filled in.
@@ -170,8 +175,9 @@ def optimise(
         clients = {"cache": cache, "cassette": cassette, "coalesce": memo, **client}
         folder = None if run is None else run.folder
         with open_calls(models, concurrency=concurrency, budget=budget, folder=folder, **clients) as calls:
-            search = _Search(graph, rows, others, loss, calls, settings, run, notice, on_step)
-            return search.run()
+            result = _Search(graph, rows, others, loss, calls, settings, run, notice, on_step).run()
+        result.again = partial(_gradients_again, graph, rows, loss, settings, models, result.account, client)
+        return result
     finally:
         if run is not None:
             run.close()
@@ -201,14 +207,13 @@ class _Search:
         self.round = 0
         account = getattr(calls.client("forward"), "account", None)
         self.result = Result(graph, graph, notice=notice, account=account, settings=settings, samples=list(train))
-        self.result.search = self
 
     def run(self) -> Result:
         """All steps, then the test."""
         if self.folder is not None:
             self.result.start_saving(self.folder)
         try:
-            self.kept = self.evaluate(self.graph)
+            self.kept = self.at = self.evaluate(self.graph)
             self.note_start()
             for number in range(1, self.settings.steps + 1):
                 if self.is_over():
@@ -235,7 +240,7 @@ class _Search:
             loss=self.loss,
             sampling=self.settings.sampling,
             memo=self.memo,
-            order=None if race is None else race_order(self.scores(self.kept)),
+            order=None if race is None else race_order(self.scores(self.at)),
             lost=None if race is None else race.lost,
         )
         self.result.tally.failed += trace.failed if race is None else 0
@@ -244,30 +249,36 @@ class _Search:
     def note_start(self) -> None:
         self.result.start_score = self.result.score = self.result.kept_score = self.kept.score
         right = sum(score == 1 for score in self.kept.scores)
+        if self.kept.score == 0:
+            outputs = "; ".join(repr(str(answer)[:60]) for answer in self.kept.answers[:3])
+            self.result.tally.notes.append(f"No answer is right at the start. The first outputs are: {outputs}.")
         if right == len(self.train):
             self.result.tally.notes.append(f"Nothing to learn: all {right} answers are right at the start.")
 
     def is_over(self) -> bool:
         """Whether another step could bring nothing, or may not be made."""
-        if not self.wrong():
+        if not self.wrong(self.at):
             self.result.stopped = "all right"
         elif self.result.evaluations >= (self.settings.evaluations or math.inf):
             self.result.stopped = "evaluations"
         return bool(self.result.stopped)
 
-    def wrong(self) -> list[int]:
+    def wrong(self, trace: Trace) -> list[int]:
         """Numbers of samples that can teach something: answered, and not fully right."""
-        rows = zip(self.kept.scores, self.kept.errors, strict=True)
+        rows = zip(trace.scores, trace.errors, strict=True)
         return [number for number, (score, error) in enumerate(rows) if error is None and (score or 0.0) < 1]
 
     def step(self, number: int) -> None:
         rounds: list[Round] = []
-        for _ in range(self.settings.rounds):
+        before, tries = self.result.evaluations, 1 if self.settings.update != "auto" else TRIES * self.settings.rounds
+        while len(rounds) < tries and self.result.evaluations < before + self.settings.rounds:
             if rounds and self.is_over():
                 break
             rounds.append(self.one_round())
         scores = self.result
-        made = Step(number, tuple(rounds), self.kept.score, scores.score, dict(self.kept.graph.instructions), scores.evaluations)
+        made = Step(
+            number, tuple(rounds), self.kept.score, scores.score, dict(self.kept.graph.instructions), scores.evaluations
+        )
         self.result.add(made, self.folder)
         if self.on_step is not None:
             self.on_step(made)
@@ -275,21 +286,28 @@ class _Search:
     def one_round(self) -> Round:
         """Draw, backpropagate, propose, evaluate, decide."""
         rng = Random(f"{self.settings.seed}/{self.round}")
-        kept, graph = self.kept, self.kept.graph
-        right = [i for i, (s, e) in enumerate(zip(kept.scores, kept.errors, strict=True)) if e is None and s == 1]
-        drawn = self.errors.draw(self.wrong(), right, rng)
-        values = [kept.values[number] for number in drawn]
-        gradients = self.gradients(drawn, kept)
-        chosen = choose(self.settings.update, graph.trainable, self.output, self.round, self.record, rng)
-        proposals = propose(
-            graph, chosen, values, gradients, self.calls, sampling=self.settings.sampling, longest=self.settings.longest
-        )  # fmt: skip
+        names = self.graph.trainable
+        move = choose(self.settings.update, names, self.output, self.round, self.record, rng)
+        if move.back and self.at is not self.kept:
+            self.go_to(self.kept)
+        at = self.at
+        right = [i for i, (s, e) in enumerate(zip(at.scores, at.errors, strict=True)) if e is None and s == 1]
+        drawn = self.errors.draw(self.wrong(at), right, rng, move.more)
+        values = [at.values[number] for number in drawn]
+        gradients = self.gradients(drawn, at)
+        settings = {"sampling": self.settings.sampling, "longest": self.settings.longest}
+        proposals = propose(at.graph, move.parameters, values, gradients, self.calls, **settings)
         self.result.tally.drop(proposals.dropped)
         self.round += 1
-        score, accepted, reason = self.decide(proposals.texts)
+        score, accepted, reason = self.decide(proposals.texts, move)
         texts = tuple({name: str(value) for name, value in sample.items()} for sample in values)
         found = tuple({} if gradient is None else gradient.to_dict() for gradient in gradients)
-        return Round(drawn, texts, found, chosen, proposals.texts, proposals.dropped, score, accepted, reason)
+        return Round(drawn, texts, found, move.parameters, proposals.texts, proposals.dropped, score, accepted, reason)
+
+    def go_to(self, trace: Trace) -> None:
+        """Go on from another graph: every draw of errors is new there."""
+        self.at = trace
+        self.errors.moved()
 
     def gradients(self, drawn: Sequence[int], trace: Trace) -> list[Gradients | None]:
         """Text gradients of drawn samples; at the level none there are none, and no feedback is shown to anyone."""
@@ -307,37 +325,37 @@ class _Search:
         self.result.tally.backward_failed += sum(len(gradient.errors) for gradient in found)
         return list(found)
 
-    def decide(self, texts: dict[str, str]) -> tuple[float | None, bool, str]:
+    def decide(self, texts: dict[str, str], move: Move) -> tuple[float | None, bool, str]:
         """Evaluate a candidate and keep it, or not: (score, accepted, reason)."""
         if not texts:
             self.stall()
             return None, False, "no proposal"
-        candidate = self.kept.graph.with_instructions(texts)
+        candidate = self.at.graph.with_instructions(texts)
         if self.settings.memo and tuple(candidate.instructions.values()) in self.seen:
             self.stall()
             return None, False, "evaluated before"
-        race = Race(self.settings.gate, self.scores(self.kept)) if self.settings.racing else None
+        is_raced = self.settings.racing and not move.jump
+        is_away = self.at is not self.kept
+        # Away on a jump, a candidate need not beat the kept graph to be gone on from, only the one that it came from.
+        race = Race("ties" if is_away else self.settings.gate, self.scores(self.at)) if is_raced else None
         trace = self.evaluate(candidate, race)
-        accepted = not trace.stopped and passes(
-            self.settings.gate,
-            self.scores(self.kept),
-            self.scores(trace),
-            alpha=self.settings.alpha,
-            seed=self.settings.seed,
-        )
-        if race is not None and not accepted:
+        before, after = self.scores(self.kept), self.scores(trace)
+        gate = {"alpha": self.settings.alpha, "seed": self.settings.seed}
+        accepted = not trace.stopped and passes(self.settings.gate, before, after, **gate)
+        follows = move.jump or (is_away and not trace.stopped and passes("ties", self.scores(self.at), after))
+        if race is not None and not accepted and not follows:
             self.record.book(tuple(texts), 0.0, False)
             return None, False, "lost the race"
-        is_better = trace.score > self.result.score + 1e-12
+        gain, is_better = trace.score - self.kept.score, trace.score > self.result.score + EQUAL
         if is_better:
             self.result.improve(candidate, trace.score, self.folder)
-        self.record.book(tuple(texts), max(0.0, trace.score - self.kept.score), is_better)
-        gain = trace.score - self.kept.score
+        self.record.book(tuple(texts), max(0.0, gain), is_better)
         if accepted:
             self.kept = trace
             self.result.kept_score = trace.score
-            self.errors.moved()
-        return trace.score, accepted, "higher" if gain > 1e-12 else "tie" if gain > -1e-12 else "lower"
+        if accepted or follows:
+            self.go_to(trace)
+        return trace.score, accepted, _verdict(gain, accepted, follows)
 
     def stall(self) -> None:
         self.result.tally.stalled += 1
@@ -359,6 +377,25 @@ class _Search:
         return [score or 0.0 for score in trace.scores]
 
 
+def _verdict(gain: float, accepted: bool, follows: bool) -> str:
+    compared = "higher" if gain > EQUAL else "tie" if gain > -EQUAL else "lower"
+    return f"{compared}, gone on from" if follows and not accepted else compared
+
+
+def _gradients_again(
+    graph: Graph, rows: Sequence[Sample], loss: Loss, settings: Settings, models: Any, account: Any, client: dict[str, Any],
+    instructions: dict[str, str], number: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The gradients of a sample that was not drawn: run it with the texts of that time, and backpropagate."""
+    then, sample = graph.with_instructions(instructions), rows[number]
+    with open_calls(models, budget=account, **client) as calls:
+        trace = evaluate(then, [sample], calls, loss=loss, sampling=settings.sampling)
+        feedback = feedback_of(sample.task, str(trace.answers[0]), trace.feedback[0])
+        level, job = settings.neighbourhood, Job(trace.values[0], feedback)
+        found = backward_pass(then, [job], calls, neighbourhood=level, sampling=settings.sampling)[0]
+    return {**found.to_dict(), "values": dict(trace.values[0])}
+
+
 def _check_budget(graph: Graph, rows: Sequence[Sample], settings: Settings, loss: Loss, budget: Any) -> None:
     """Refuse a budget of calls that does not last for one step."""
     limits = getattr(budget, "budget", budget)
@@ -376,7 +413,13 @@ def _check_budget(graph: Graph, rows: Sequence[Sample], settings: Settings, loss
 
 
 def _open_run(
-    run_dir: Any, graph: Graph, rows: Sequence[Sample], others: Sequence[Sample], metric: Any, models: Any, settings: Settings
+    run_dir: Any,
+    graph: Graph,
+    rows: Sequence[Sample],
+    others: Sequence[Sample],
+    metric: Any,
+    models: Any,
+    settings: Settings,
 ) -> Any:
     if run_dir is None:
         return None

@@ -6,7 +6,8 @@
 | subset | a random half of them, never none |
 | one | one, in turn |
 | bandit | the one that has earned most for its tries, with a bonus for what was tried little |
-| auto | a random subset; after rounds without gain, the output's parameters and single ones in turn |
+| auto | a random subset; after three rounds without gain a cycle begins: the output's parameters alone, then all at once
+without a gate (a jump), then subsets from there; a jump that does not reach the kept score in time is given up |
 """
 
 import math
@@ -14,15 +15,32 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from tenfold.core.errors import BadInput
 
-__all__ = ["PICKS", "POLICIES", "Errors", "Record", "choose"]
+__all__ = ["PICKS", "POLICIES", "Errors", "Move", "Record", "choose"]
 
 POLICIES = ("full", "subset", "one", "bandit", "auto")
 PICKS = ("errors", "mixed", "hard")
-# Rounds without gain after which auto turns to the output node.
-PATIENCE = 3
+# Auto: rounds without gain before a cycle begins, and rounds of a cycle; its first is the output's, its second the jump.
+PATIENCE, CYCLE = 3, 9
+
+
+class Move(NamedTuple):
+    """What a round does: which parameters move, how many errors it draws, and from where.
+
+    Attributes:
+        parameters: that move.
+        jump: whether the candidate is gone on from whatever its score is; the kept graph stays what it is.
+        back: whether an earlier jump is given up before.
+        more: right answers that are shown beside the errors.
+    """
+
+    parameters: tuple[str, ...]
+    jump: bool = False
+    back: bool = False
+    more: int = 0
 
 
 @dataclass
@@ -47,8 +65,8 @@ class Record:
         self.stalled = 0 if is_better else self.stalled + 1
 
 
-def choose(policy: str, names: Sequence[str], output: Sequence[str], number: int, record: Record, rng: Random) -> tuple[str, ...]:
-    """The parameters that move.
+def choose(policy: str, names: Sequence[str], output: Sequence[str], number: int, record: Record, rng: Random) -> Move:
+    """What the next round does.
 
     Args:
         policy: one of `POLICIES`.
@@ -62,15 +80,15 @@ def choose(policy: str, names: Sequence[str], output: Sequence[str], number: int
         BadInput: the policy is unknown.
     """
     if policy == "full":
-        return tuple(names)
+        return Move(tuple(names))
     if policy == "subset":
-        return _subset(names, rng)
+        return Move(_subset(names, rng))
     if policy == "one":
-        return (names[number % len(names)],)
+        return Move((names[number % len(names)],))
     if policy == "bandit":
-        return (_earner(names, record, rng),)
+        return Move((_earner(names, record, rng),))
     if policy == "auto":
-        return _auto(names, output, record, rng)
+        return _auto(names, output, record.stalled, rng)
     raise BadInput(f"The update policy {policy!r} is unknown.", f"Policies are: {', '.join(POLICIES)}.")
 
 
@@ -93,14 +111,14 @@ class Errors:
         """Another graph was kept: every draw is new again."""
         self._drawn.clear()
 
-    def draw(self, wrong: Sequence[int], right: Sequence[int], rng: Random) -> tuple[int, ...]:
+    def draw(self, wrong: Sequence[int], right: Sequence[int], rng: Random, more: int = 0) -> tuple[int, ...]:
         """Numbers of samples; when every draw of wrong ones was shown, right ones join, then the order changes."""
         self._wrong.update(wrong)
-        found = self._once(wrong, right, 0, rng)
+        found = self._once(wrong, right, more, rng)
         for extra in range(30):
             if found not in self._drawn:
                 break
-            found = self._once(wrong, right, min(extra // 10, len(right)), rng)
+            found = self._once(wrong, right, more + extra // 10, rng)
         self._drawn.add(found)
         return found
 
@@ -133,7 +151,12 @@ def _earner(names: Sequence[str], record: Record, rng: Random) -> str:
     return max(shuffled, key=worth)
 
 
-def _auto(names: Sequence[str], output: Sequence[str], record: Record, rng: Random) -> tuple[str, ...]:
-    if record.stalled >= PATIENCE and output and record.stalled % 2 == PATIENCE % 2:
-        return tuple(output)
-    return _subset(names, rng)
+def _auto(names: Sequence[str], output: Sequence[str], stalled: int, rng: Random) -> Move:
+    place = (stalled - PATIENCE) % CYCLE if stalled >= PATIENCE else None
+    # What errors alone did not teach, right answers beside them may: a text that mends the ones must not break the others.
+    more = 0 if place is None else rng.randrange(4)
+    if place == 0:
+        return Move(tuple(output) or _subset(names, rng), back=True, more=more)
+    if place == 1:
+        return Move(tuple(names), jump=True, more=more)
+    return Move(_subset(names, rng), more=more)

@@ -49,7 +49,7 @@ IMPROVE = (
     "it mentions neither the examples nor the feedback. Put it alone between <prompt> and </prompt>."
 )
 
-REPAIR = "An earlier reply to this had no line for {missing}. Begin each line with \"Hint\" and its number."
+REPAIR = 'An earlier reply to this had no line for {missing}. Begin each line with "Hint" and its number.'
 JUDGE = "Say how well the output meets the criterion, and how it should change. Show your reasoning. Finish with two lines:"
 JUDGE_LINES = "Score: a number from 0 to 1\nFeedback: one sentence on how the output should change"
 
@@ -204,7 +204,7 @@ def parse_instruction(reply: str) -> str | None:
 
 
 def parse_judgement(reply: str) -> tuple[float | None, str]:
-    """Score in [0, 1] (None if there is none) and feedback in a judge's reply: the last lines that begin so. Never raises."""
+    """Score in [0, 1] (or None) and feedback in a judge's reply: the last lines that begin so. Never raises."""
     scores = re.findall(r"(?im)^[\s*_#-]*score[\s*_]*:[\s*_]*(\d{1,9}(?:\.\d{1,9})?)(?:\s*/\s*(\d{1,6}))?", reply)
     words = re.findall(r"(?im)^[\s*_#-]*feedback[\s*_]*:[\s*_]*(.*)$", reply)
     feedback = words[-1].strip() if words else ""

@@ -10,7 +10,7 @@ from tenfold.semgrad.backward import Gradients
 from tenfold.semgrad.calls import Calls
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.prompts import Example, input_blocks, optimise_prompt, parse_instruction
-from tenfold.semgrad.runtime import Sampling, node_inputs
+from tenfold.semgrad.runtime import GREEDY, Sampling, node_inputs
 
 __all__ = ["Proposals", "propose"]
 
@@ -29,7 +29,7 @@ def propose(
     gradients: Sequence[Gradients | None],
     calls: Calls,
     *,
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = GREEDY,
     longest: int = 4000,
 ) -> Proposals:
     """Ask for a new text for each parameter, all at once.

@@ -11,7 +11,7 @@
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,10 +62,13 @@ class Result:
     is_finished: bool = False
     settings: Any = field(default=None, repr=False)
     samples: Sequence[Any] = field(default=(), repr=False)
-    search: Any = field(default=None, repr=False)
+    again: "Callable[[Mapping[str, str], int], dict[str, Any]] | None" = field(default=None, repr=False)
 
     def gradients(self, step: int, sample: int | str) -> dict[str, Any]:
         """The gradients of a training sample in a step.
+
+        A sample that was not drawn then is run and backpropagated now, with the texts that the step began with; what that
+        takes counts against the same budget.
 
         Args:
             step: from 1.
@@ -75,7 +78,7 @@ class Result:
             {"nodes": {node: texts}, "edges": [[w, v, text], ...], "missing", "errors", "values": {name: text}}.
 
         Raises:
-            BadInput: there was no such step, or the sample was not drawn in it; those that were are named.
+            BadInput: there was no such step or sample; in a run that was read back: the sample was not drawn.
         """
         made = next((item for item in self.history if item.step == step), None)
         if made is None:
@@ -85,6 +88,9 @@ class Result:
             if number in item.samples:
                 place = item.samples.index(number)
                 return {**item.gradients[place], "values": dict(item.values[place])}
+        if self.again is not None and 0 <= number < len(self.samples):
+            before = self.history[step - 2].instructions if step > 1 else self.start.instructions
+            return self.again(before, number)
         drawn = sorted({number for item in made.rounds for number in item.samples})
         raise BadInput(f"Sample {sample} was not drawn in step {step}.", f"Drawn were: {', '.join(map(str, drawn))}.")
 
@@ -199,7 +205,9 @@ class Result:
 
     def _texts(self) -> Table:
         best = self.best.instructions
-        rows = [(name, text, best[name] if best[name] != text else "unchanged") for name, text in self.start.instructions.items()]
+        rows = [
+            (name, text, best[name] if best[name] != text else "unchanged") for name, text in self.start.instructions.items()
+        ]
         return Table(("parameter", "start", "best"), rows)
 
     def _rounds(self) -> Table:

@@ -19,7 +19,7 @@ from tenfold.semgrad.losses import Judge, Loss, score_of
 from tenfold.semgrad.prompts import forward_prompt, hints_block, parse_output, task_block
 from tenfold.semgrad.samples import Sample, prepare
 
-__all__ = ["Memo", "Sampling", "Trace", "evaluate", "node_inputs", "node_prompt", "run"]
+__all__ = ["GREEDY", "Memo", "Sampling", "Trace", "evaluate", "node_inputs", "node_prompt", "run"]
 
 
 class Sampling(NamedTuple):
@@ -33,6 +33,9 @@ class Sampling(NamedTuple):
     def settings(self) -> dict[str, Any]:
         """Fields of a request that differ from its defaults."""
         return {name: value for name, value in self._asdict().items() if value != self._field_defaults[name]}
+
+
+GREEDY = Sampling()
 
 
 @dataclass
@@ -111,7 +114,7 @@ def run(
     models: Any = "engine:rules",
     *,
     metric: Any = None,
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = GREEDY,
     memo: Memo | None = None,
     concurrency: int = 32,
     targets: bool | None = None,
@@ -152,7 +155,7 @@ def evaluate(
     calls: Calls,
     *,
     loss: Loss | None = None,
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = GREEDY,
     memo: Memo | None = None,
     order: Sequence[int] | None = None,
     lost: Callable[[int, float], bool] | None = None,
@@ -393,7 +396,9 @@ class _Pass:
         error = error or BadInput("The model gave no reply.")
         message = f"Node {step.name!r}, sample {self.trace.samples[number].id}: {error.message}"
         if isinstance(error, ContextOverflow):
-            message += f" The largest block of the prompt is {largest_block(step.node, self.trace.values[number], self.nodes)}."
+            message += (
+                f" The largest block of the prompt is {largest_block(step.node, self.trace.values[number], self.nodes)}."
+            )
         made = BadInput(message, error.hint)
         made.__cause__ = error
         return made
