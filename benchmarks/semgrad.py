@@ -85,10 +85,10 @@ class Recorder(Client):
 
 def ours(model: str) -> tuple[float, list[Request]]:
     """Seconds of our runtime, and the requests that it made."""
-    with Recorder(model, concurrency=CONCURRENCY) as client:
-        started = time.perf_counter()
-        run(small_graph(), questions(), client, concurrency=CONCURRENCY)
-        return time.perf_counter() - started, client.requests
+    client = Recorder(model, concurrency=CONCURRENCY)
+    started = time.perf_counter()
+    run(small_graph(), questions(), client, concurrency=CONCURRENCY)
+    return time.perf_counter() - started, client.requests
 
 
 def bare(url: str, requests: list[Request]) -> float:

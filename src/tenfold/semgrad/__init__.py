@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tenfold.semgrad.losses import Judge
     from tenfold.semgrad.optimiser import optimise
     from tenfold.semgrad.result import Result
+    from tenfold.semgrad.runners import Plan, PlannedRun, plan, run_plan
     from tenfold.semgrad.runtime import Memo, Sampling, Trace, run
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
@@ -59,6 +60,8 @@ _HOME = {
     "Judge": "losses",
     "Memo": "runtime",
     "Node": "graph",
+    "Plan": "runners",
+    "PlannedRun": "runners",
     "Result": "result",
     "Round": "history",
     "Sampling": "runtime",
@@ -68,8 +71,10 @@ _HOME = {
     "backpropagate": "backward",
     "forecast": "costs",
     "optimise": "optimiser",
+    "plan": "runners",
     "read_config": "config",
     "run": "runtime",
+    "run_plan": "runners",
 }
 
 __all__ = [
@@ -82,6 +87,8 @@ __all__ = [
     "Judge",
     "Memo",
     "Node",
+    "Plan",
+    "PlannedRun",
     "Result",
     "Round",
     "Sampling",
@@ -91,8 +98,10 @@ __all__ = [
     "backpropagate",
     "forecast",
     "optimise",
+    "plan",
     "read_config",
     "run",
+    "run_plan",
 ]
 
 

@@ -20,7 +20,7 @@ from tenfold.semgrad.datasets import LIAR_FIELDS, liar
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.protocols import LADDER, liar_graph
 
-__all__ = ["liar_offline"]
+__all__ = ["liar_offline", "start"]
 
 RUNGS = ("full", "no neighbourhood", "no gradient")
 TESTED = 500
@@ -52,31 +52,31 @@ def liar_offline(
     return rows_of(found, f"LIAR with engine:rules, {train} training statements", time.perf_counter() - started)
 
 
-def _one_seed(data: Path, train: int, steps: int, rungs: Sequence[str], seed: int) -> dict[str, float]:
-    from tenfold.semgrad.optimiser import optimise
-    from tenfold.semgrad.runtime import run
-
-    split = liar(data, train=train, seed=seed)
-    test = split.test[:TESTED]
-    start = _start(liar_graph(), split.train, seed)
-    scores = {"start": run(start, test, metric="exact").score}
-    for rung in rungs:
-        changes, _ = LADDER[rung]
-        settings = {"neighbourhood": "full", "gate": "strict", **changes}
-        result = optimise(start, split.train, test, steps=steps, errors=2, update="full", seed=seed, **settings)
-        assert result.test_score is not None  # there are test statements
-        scores[rung] = result.test_score
-    return {**scores, **_baselines(split.train, split.test)}
-
-
-def _start(graph: Graph, samples: Sequence[Mapping[str, str]], seed: int) -> Graph:
-    """Leaves that add 1 for a random word of their field, and a threshold."""
+def start(graph: Graph, samples: Sequence[Mapping[str, str]], seed: int) -> Graph:
+    """The graph with leaves that add 1 for a random word of their field, and a threshold as its output node."""
     rng = random.Random(seed)
     made = {"final": "Answer Yes if the hints sum to more than 0, else No."}
     for name in LIAR_FIELDS:
         words = sorted({word.strip('.,;:"()').lower() for sample in samples for word in sample[name].split()} - {""})
         made[f"on {name.replace('_', ' ')}"] = f'For "{rng.choice([w for w in words if w.isalpha()] or words)}", add 1.'
     return graph.with_instructions(made)
+
+
+def _one_seed(data: Path, train: int, steps: int, rungs: Sequence[str], seed: int) -> dict[str, float]:
+    from tenfold.semgrad.optimiser import optimise
+    from tenfold.semgrad.runtime import run
+
+    split = liar(data, train=train, seed=seed)
+    test = split.test[:TESTED]
+    graph = start(liar_graph(), split.train, seed)
+    scores = {"start": run(graph, test, metric="exact").score}
+    for rung in rungs:
+        changes, _ = LADDER[rung]
+        settings = {"neighbourhood": "full", "gate": "strict", **changes}
+        result = optimise(graph, split.train, test, steps=steps, errors=2, update="full", seed=seed, **settings)
+        assert result.test_score is not None  # there are test statements
+        scores[rung] = result.test_score
+    return {**scores, **_baselines(split.train, split.test)}
 
 
 def _baselines(train: Sequence[Mapping[str, str]], test: Sequence[Mapping[str, str]]) -> dict[str, float]:

@@ -185,8 +185,9 @@ def run_plan(
     scores: dict[str, float] = {}
     for run in plan.runs:
         result = optimise(
-            run.graph, run.train, run.test or None, metric="exact", update="full", pick="errors", memo=False, models=models,
-            budget=account, run_dir=folders[run.key], cassette=cassette, mode=mode, concurrency=concurrency, **run.settings, **client,
+            run.graph, run.train, run.test or None, metric="exact", update="full", pick="errors", memo=False,
+            models=models, budget=account, run_dir=folders[run.key], cassette=cassette, mode=mode,
+            concurrency=concurrency, **run.settings, **client,
         )  # fmt: skip
         if on_run is not None:
             on_run(run, result)
@@ -210,8 +211,8 @@ def _spent(folders: Iterable[Path | None]) -> dict[str, Any]:
         for role, spent in ledger.spent().items():
             known = total.get(role, Spent())
             usd = None if known.usd is None or spent.usd is None else known.usd + spent.usd
-            calls, prompt, completion = (known[place] + spent[place] for place in range(3))
-            total[role] = Spent(calls, prompt, completion, usd, known.hits + spent.hits)
+            prompt, completion = known.prompt + spent.prompt, known.completion + spent.completion
+            total[role] = Spent(known.calls + spent.calls, prompt, completion, usd, known.hits + spent.hits)
         ledger.close()
     return total
 
