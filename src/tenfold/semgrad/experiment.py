@@ -49,7 +49,7 @@ def _data() -> Path | None:
     from tenfold.core import data
 
     try:
-        return data.where("semgrad/bbh.jsonl.gz")[0]
+        return data.where("semgrad/bbh.jsonl.gz")[0].parent
     except DataMissing:
         return None
 
