@@ -22,7 +22,7 @@ __all__ = ["KEEP", "RIGHT", "Case", "alternatives", "evidence", "leaf_values", "
 
 KEEP = 0.5
 RIGHT = 0.8
-ORDER = 0.75  # share of the weight of two mirrored explanations that goes to the one in the order of the table
+ORDER = 0.9  # share of the weight of two mirrored explanations that goes to the one in the order of the table
 WRONG = 1e-3  # probability that an example's wish is simply wrong
 PAIRS = 4000  # of more than two hints, at most so many pairs of changes are tried
 
@@ -118,12 +118,11 @@ def _both_changed(program: Program, context: Context) -> dict[str, list[tuple[st
     """Outputs of a program when both of two hints come from leaf sentences: (hint 1, hint 2, weight) of each."""
     usual = leaf_values(context)
     found: dict[str, list[tuple[str, str, float]]] = {}
-    for i, (first, p) in enumerate(usual.items()):
-        for j, (second, q) in enumerate(usual.items()):
+    for first, p in usual.items():
+        for second, q in usual.items():
             value = program.run(context, (first, second))
             if value is not None:
-                order = 1 if i == j else 2 * ORDER if i < j else 2 * (1 - ORDER)
-                found.setdefault(normal(value), []).append((first, second, p * q * order))
+                found.setdefault(normal(value), []).append((first, second, p * q * _order(context, (first, second))))
     return found
 
 
@@ -158,6 +157,14 @@ def _one_changed(
     return meets(hints), mask
 
 
+def _order(context: Context, hints: Sequence[str]) -> float:
+    """The factor of an explanation among two mirrored ones."""
+    places = _places(context)
+    if len(hints) != 2 or hints[0] == hints[1] or hints[0] not in places or hints[1] not in places:
+        return 1.0
+    return 2 * ORDER if places[hints[0]] < places[hints[1]] else 2 * (1 - ORDER)
+
+
 def _ordered(mask: int) -> float:
     """Pairs in a mask, weighted by their order."""
     up, level, down = _triangles(len(library("leaf")))
@@ -183,7 +190,7 @@ def _near(program: Program, context: Context, keep: Sequence[Shares]) -> Iterato
             for hints, weight in _product(choices):
                 value = program.run(context, hints)
                 if value is not None:
-                    yield hints, normal(value), factor * weight
+                    yield hints, normal(value), factor * weight * _order(context, hints)
 
 
 def _product(choices: Sequence[Shares]) -> Iterator[tuple[tuple[str, ...], float]]:
