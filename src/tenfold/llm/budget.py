@@ -113,7 +113,7 @@ class Account:
     def total(self) -> Spent:
         """All roles together."""
         rows = self.by_role.values()
-        usd = None if any(row.usd is None for row in rows) else sum(row.usd or 0.0 for row in rows)
+        usd = None if any(row.usd is None for row in rows) else sum((row.usd or 0.0 for row in rows), 0.0)
         prompt, completion = sum(row.prompt for row in rows), sum(row.completion for row in rows)
         return Spent(sum(row.calls for row in rows), prompt, completion, usd, sum(row.hits for row in rows))
 

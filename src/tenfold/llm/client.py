@@ -79,7 +79,7 @@ class Client:
         backend: Backend | None = None,
     ) -> None:
         _check(concurrency=concurrency, timeout=timeout, tries=tries, rpm=rpm, tpm=tpm)
-        self.model = model
+        self.model = model if backend is None else backend.model
         self._backend = backend or open_backend(model, timeout=timeout, key_file=key_file, base_url=base_url)
         self._pure = getattr(self._backend, "answer", None)
         self._prices = None if self._backend.is_free else Prices.load(prices)

@@ -14,7 +14,7 @@ from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.extras import require
 from tenfold.llm import refusals, wire
 from tenfold.llm.errors import EndpointDown, ModelUnknown, RequestRefused, Transient
-from tenfold.llm.secrets import find_key, host_variable, is_loopback
+from tenfold.llm.secrets import find_key, host_variable, is_loopback, scrub
 from tenfold.llm.tokens import estimated_usage
 from tenfold.llm.types import Reply, Request
 
@@ -110,7 +110,7 @@ class Server:
             raise
         except Exception as error:
             self._fail(error)
-        text = "".join(pieces)
+        text = scrub("".join(pieces))
         usage = counted or estimated_usage(request, [text])
         yield Reply((text,), (reason,), usage, None, time.perf_counter() - started, model=request.model or self.model)
 
@@ -186,7 +186,7 @@ class Server:
         """Raise what an HTTP status means; return if the error is of another kind."""
         response = getattr(error, "response", None)
         status = getattr(error, "status_code", None)
-        if response is None or not isinstance(status, int) or status < 400:
+        if response is None or not isinstance(status, int) or status < 300:
             return
         self._was_reached = True
         body = getattr(error, "body", None) or response.text
@@ -249,8 +249,12 @@ class Server:
 
     def _opened(self) -> Any:
         openai = require("openai", "llm")
-        # A proxy of the environment must not come between us and this machine.
-        http = openai.DefaultAsyncHttpxClient(trust_env=not is_loopback(self.endpoint))
+        is_plain = self.endpoint.startswith("http:")
+        # A proxy of the environment must not come between us and this machine. Reading the system's certificates takes
+        # 0.1 s: without TLS there are none to check, and no redirect leads to a place where there would be.
+        http = openai.DefaultAsyncHttpxClient(
+            trust_env=not is_loopback(self.endpoint), verify=not is_plain, follow_redirects=not is_plain
+        )
         return openai.AsyncOpenAI(
             base_url=self.endpoint, api_key=self._key or "none", max_retries=0, timeout=self._timeout, http_client=http
         )
@@ -266,7 +270,8 @@ class _Refused(Exception):
 
 def _decoded(content: bytes) -> Any:
     try:
-        body = json.loads(content)
+        # A server may repeat our key; from here on its words go to files and to people.
+        body = json.loads(scrub(content.decode()))
     except (ValueError, RecursionError):
         raise Transient(f"the answer is no JSON: {content[:80].decode('utf-8', 'replace')!r}", billed=True) from None
     if not isinstance(body, dict):
