@@ -4,7 +4,7 @@ import json
 import pytest
 
 from tenfold import llm
-from tenfold.core.errors import BadInput
+from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.llm import cassette
 from tests.llm.stub_server import StubServer
 
@@ -143,6 +143,12 @@ def test_a_missing_cassette_and_an_unknown_mode_are_named(tmp_path):
         llm.Client("http://127.0.0.1:9/v1#stub", cassette=tmp_path / "absent.jsonl")
     with pytest.raises(BadInput, match="replay-then-live"):
         llm.Client("http://127.0.0.1:9/v1#stub", cassette=tmp_path / "t.jsonl", mode="rewind")
+
+
+def test_a_cassette_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(TenfoldError, match="cannot be written"):
+        record(tmp_path / "file" / "t.jsonl", "one")
 
 
 def test_what_the_cache_knows_is_recorded_too(tmp_path):

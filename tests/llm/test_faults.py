@@ -1,11 +1,13 @@
 """The fault matrix: what each misbehaviour of a server leads to."""
 
+import asyncio
 import time
 
 import pytest
 
 from tenfold import llm
 from tenfold.llm import refusals
+from tenfold.llm.server import Server
 from tests.llm.stub_server import StubServer
 
 RETRIED = ["408", "409", "429", "429-after", "500", "503", "half", "reset", "junk", "slow", "drip"]
@@ -170,6 +172,19 @@ def test_a_server_that_moved_is_not_followed_without_encryption():
     moved = {"name": "refuse", "status": 308, "headers": {"location": "https://127.0.0.1:9/v1/chat/completions"}}
     with StubServer([moved]) as server, pytest.raises(llm.ModelUnknown, match="moved to https"):
         client_of(server).complete_sync(ask())
+
+
+def test_a_client_of_a_server_knows_its_models_and_vectors():
+    with StubServer() as server:
+        backend = Server(server.url, "stub")
+
+        async def scene():
+            return await backend.models(), await backend.embed(["aab", "b"])
+
+        names, vectors = asyncio.run(scene())
+    assert names == ["stub", "stub-large"]
+    assert vectors[0][:2] == pytest.approx([0.8944, 0.4472], abs=1e-4)
+    assert vectors[1][1] == 1.0
 
 
 def test_a_server_that_knows_only_max_completion_tokens_gets_them():

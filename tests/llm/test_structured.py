@@ -63,6 +63,13 @@ def test_a_server_that_takes_no_schema_gets_it_in_the_prompt_and_is_asked_once()
     assert "JSON schema" in server.bodies[-1]["messages"][-1]["content"]
 
 
+def test_many_first_requests_to_a_server_that_takes_no_schema_all_come_through():
+    with server_of(GOOD, schema=False, latency=0.05) as server:
+        client = llm.Client(f"{server.url}#stub")
+        requests = [ask(str(i)).with_(json_schema=Verdict.model_json_schema()) for i in range(20)]
+        assert [reply.text for reply in client.complete_many_sync(requests)] == [GOOD] * 20
+
+
 def test_a_reply_that_does_not_fit_is_repaired_once():
     with server_of(WRONG, GOOD) as server:
         client = llm.Client(f"{server.url}#stub")

@@ -108,6 +108,8 @@ class Server:
                             yield pieces[-1]
         except Transient:
             raise
+        except (AttributeError, TypeError):  # the package does not check what a server streams
+            raise Transient("the stream is no chat completion", billed=True) from None
         except Exception as error:
             self._fail(error)
         text = scrub("".join(pieces))
@@ -116,13 +118,7 @@ class Server:
 
     async def models(self) -> list[str]:
         """Names of the models that the server says it has, sorted. Raises as `complete`."""
-
-        async def send(client: Any) -> list[str]:
-            raw = await client.models.with_raw_response.list()
-            rows = _decoded(raw.http_response.content).get("data") or []
-            return sorted(str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row)
-
-        return await self._guarded(send)
+        return await self._plainly(_listed)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """The vectors of texts, in their order, from the server's /embeddings. Raises as `complete`."""
@@ -135,7 +131,7 @@ class Server:
             except (TypeError, KeyError, ValueError):
                 raise Transient("the answer holds no vectors", billed=True) from None
 
-        return await self._guarded(send)
+        return await self._plainly(send)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -152,12 +148,20 @@ class Server:
     async def _adapting(self, send: Callable[[Any], Awaitable[Made]], request: Request) -> Made:
         """Send; where the server does not know a parameter that we can do without, remember that and send again."""
         while True:
+            left_out = set(self._without)
             try:
                 return await self._guarded(send, request.model)
             except _Refused as refused:
-                if refused.parameter in self._without or not self._can_do_without(refused.parameter, request):
+                # Many may be refused at once: what counts is what this one was sent without.
+                if refused.parameter in left_out or not self._can_do_without(refused.parameter, request):
                     raise refused.error from None
                 self._without.add(refused.parameter)
+
+    async def _plainly(self, send: Callable[[Any], Awaitable[Made]]) -> Made:
+        try:
+            return await self._guarded(send)
+        except _Refused as refused:
+            raise refused.error from None
 
     def _can_do_without(self, parameter: str, request: Request) -> bool:
         if parameter != "response_format":
@@ -216,9 +220,7 @@ class Server:
     async def _names(self, most: int = 20) -> list[str]:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(min(5.0, self._timeout)):
-                raw = await self._client().models.with_raw_response.list()
-            rows = _decoded(raw.http_response.content).get("data") or []
-            names = sorted(str(row["id"]) for row in rows)
+                names = await _listed(self._client())
             return [*names[:most], f"and {len(names) - most} more"] if len(names) > most else names
         return []
 
@@ -266,6 +268,12 @@ class _Refused(Exception):
     def __init__(self, parameter: str, error: Exception) -> None:
         super().__init__(parameter)
         self.parameter, self.error = parameter, error
+
+
+async def _listed(client: Any) -> list[str]:
+    rows = _decoded((await client.models.with_raw_response.list()).http_response.content).get("data")
+    rows = rows if isinstance(rows, list) else []
+    return sorted(str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row)
 
 
 def _decoded(content: bytes) -> Any:
