@@ -47,6 +47,15 @@ def test_a_resumed_run_starts_from_what_was_spent(tmp_path):
     assert sum(isinstance(reply, BudgetReached) for reply in made) == 4
 
 
+def test_a_try_whose_answer_was_lost_stands_in_the_books(tmp_path):
+    with StubServer(["half", "429"]) as server:
+        with llm.Client(f"{server.url}#stub", ledger=tmp_path / "ledger.sqlite", prices=PRICES, backoff=0.001) as client:
+            client.complete_sync(ask(tag="forward:a"))
+            spent = client.account.by_role
+        assert spent["forward"].calls == 2
+        assert llm.Client(f"{server.url}#stub", ledger=tmp_path / "ledger.sqlite").account.by_role == spent
+
+
 def test_unknown_prices_stay_unknown_over_a_resumption(tmp_path):
     with StubServer() as server:
         with llm.Client(f"{server.url}#stub", ledger=tmp_path / "ledger.sqlite") as client:
