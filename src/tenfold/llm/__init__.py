@@ -21,7 +21,10 @@ in flight, cassette (record, replay), disk cache, rate limits, concurrency, retr
 | `types.py` | `Message`, `Request`, `Reply`, `Usage`, `Tool`, `ToolCall`, `image` |
 | `client.py` | `Client`: the layers in their order, sync and async |
 | `models.py` | model string -> backend; the `Backend` protocol |
+| `background.py`, `flights.py`, `tokens.py` | the synchronous face's loop; coalescing; counting tokens by bytes |
 | `server.py`, `folder.py`, `script.py`, `vendors.py` | the backends |
+| `wire.py`, `refusals.py` | requests and replies as OpenAI writes them; what a server's refusal means |
+| `database.py` | SQLite files that many processes write at once |
 | `errors.py` | what can go wrong with an endpoint, and which of it is worth another try |
 | `budget.py` | `Budget`: calls, tokens, money, deadline |
 | `cassette.py`, `cache.py` | recorded replies as JSON lines; replies on disk in SQLite |
@@ -41,17 +44,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.llm import engine
+    from tenfold.llm.budget import Account, Budget, Spent
     from tenfold.llm.client import Client
+    from tenfold.llm.errors import (
+        CassetteMiss,
+        ContextOverflow,
+        EndpointDown,
+        KeyRefused,
+        ModelError,
+        ModelUnknown,
+        RequestRefused,
+        StructuredOutputError,
+    )
     from tenfold.llm.scorer import Score, Scorer
     from tenfold.llm.types import Message, Reply, Request, Tool, ToolCall, Usage, image
 
 _HOME = {
+    "Account": "budget",
+    "Budget": "budget",
+    "CassetteMiss": "errors",
     "Client": "client",
+    "ContextOverflow": "errors",
+    "EndpointDown": "errors",
+    "KeyRefused": "errors",
     "Message": "types",
+    "ModelError": "errors",
+    "ModelUnknown": "errors",
     "Reply": "types",
     "Request": "types",
+    "RequestRefused": "errors",
     "Score": "scorer",
     "Scorer": "scorer",
+    "Spent": "budget",
+    "StructuredOutputError": "errors",
     "Tool": "types",
     "ToolCall": "types",
     "Usage": "types",
@@ -59,7 +84,30 @@ _HOME = {
     "image": "types",
 }
 
-__all__ = ["Client", "Message", "Reply", "Request", "Score", "Scorer", "Tool", "ToolCall", "Usage", "engine", "image"]
+__all__ = [
+    "Account",
+    "Budget",
+    "CassetteMiss",
+    "Client",
+    "ContextOverflow",
+    "EndpointDown",
+    "KeyRefused",
+    "Message",
+    "ModelError",
+    "ModelUnknown",
+    "Reply",
+    "Request",
+    "RequestRefused",
+    "Score",
+    "Scorer",
+    "Spent",
+    "StructuredOutputError",
+    "Tool",
+    "ToolCall",
+    "Usage",
+    "engine",
+    "image",
+]
 
 
 def __getattr__(name: str) -> Any:
