@@ -18,6 +18,8 @@ SEGMENTS = [
     ("suffixes of episodes", "trailing"),
     ("matched segments (ours)", "diagonal"),
 ]
+# Bytes that an uploaded file may unpack to; as float64 it may take eight times as much.
+LARGEST_FILE = 128 << 20
 
 
 def build() -> None:
@@ -142,7 +144,7 @@ def _uploaded(file: str) -> Any:
     from tenfold.core.errors import BadInput
 
     try:
-        return udrl.MDP.from_file(file)
+        return udrl.MDP.from_file(file, LARGEST_FILE)
     except BadInput as error:
         raise BadInput(error.message.replace(file, Path(file).name), error.hint) from error
 
