@@ -46,10 +46,13 @@ def reproduce(
         has "error", and the others go on.
 
     Raises:
-        BadInput: an unknown scale.
+        BadInput: an unknown scale, or one that none of the systems has.
     """
     if scale not in SCALES:
         raise BadInput(f"There is no scale {scale!r}.", f"There are: {', '.join(SCALES)}.")
+    if systems and not any(scale in _experiment(name).scales for name in systems):
+        has = "; ".join(f"{name} has {', '.join(_experiment(name).scales)}" for name in systems)
+        raise BadInput(f"Scale {scale} cannot be run: {has}.")
     entries, sections, verdicts = [], [], []
     for name in systems:
         say(f"{name}, scale {scale} ...")
