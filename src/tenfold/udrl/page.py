@@ -84,10 +84,15 @@ def _show(*values: Any) -> list[Any]:
         _arrows(mdp, result, goal, steps, after),
         report.to_markdown(),
         gr.update(value=str(saved), interactive=True),
-        gr.update(maximum=mdp.goals - 1, value=goal),
-        gr.update(maximum=mdp.horizon, value=steps),
-        gr.update(maximum=updates, value=after),
+        _range(goal, 0, mdp.goals - 1),
+        _range(steps, 1, mdp.horizon),
+        _range(after, 0, updates),
     ]
+
+
+def _range(value: float, least: int, most: int) -> Any:
+    """An update of a slider; with a single value it is shown and cannot be moved (Gradio wants two)."""
+    return gr.update(maximum=max(most, least + 1), value=value, interactive=most > least)
 
 
 def _draw(*values: Any) -> Any:
