@@ -70,7 +70,10 @@ def reproduce(
         verdicts += _table(name, claims)
         entries.append({**entry, "claims": claims, "verdict": _summary(claims), "rows": [row.model_dump() for row in rows]})
         sections.append(_section(experiment, rows, entry.get("error", "")))
-    lead = f"Scale {scale}, seed {seed}. Verdicts are computed by the rule beside them; every number names its command."
+    lead = (
+        f"Scale {scale}, seed {seed}. Verdicts are computed by the rule beside them, from the largest scale that has rows, "
+        "recorded ones among them; every number names its command."
+    )
     report = write_report(out, "tenfold: the papers' experiments, run again", sections, lead=lead, ledger=verdicts)
     return {"systems": entries, "report": str(report)}
 
