@@ -36,6 +36,7 @@ def metrics(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # seven processes that each load torch: minutes on a machine that others use too
 def test_a_run_killed_at_any_step_and_resumed_ends_bit_equal(tmp_path):
     options = {"accumulate": 2, "dropout": 0.3}
     assert child(tmp_path / "whole", **options)[0] == 0
