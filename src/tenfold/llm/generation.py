@@ -29,8 +29,10 @@ class Row:
         tokens: what was made so far, the end token left out.
         made: how many tokens were made, the end token included.
         text: what they say, once it has ended; without the stop text.
+        told: how many of its characters `listen` has got.
         ended: why it ended: "stop", "length", or "" while it goes on.
         given_up: asked between tokens; True = nobody waits for it any more.
+        listen: gets the text in pieces, as far as no later token can change it.
     """
 
     prompt: list[int]
@@ -40,9 +42,11 @@ class Row:
     stop: tuple[str, ...] = ()
     seed: int = 0
     given_up: Callable[[], bool] = field(default=lambda: False)
+    listen: Callable[[str], object] | None = None
     tokens: list[int] = field(default_factory=list)
     made: int = 0
     text: str = ""
+    told: int = 0
     ended: str = ""
 
 
@@ -92,7 +96,9 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row], ends: set[int]) ->
             _advance(row, token, ends, tokenizer)
         return torch.tensor([bool(row.ended) for row in rows], device=all_tokens.device)
 
-    config = GenerationConfig(max_new_tokens=max(row.limit for row in rows), do_sample=False, pad_token_id=pad, use_cache=True)
+    config = GenerationConfig(
+        max_new_tokens=max(row.limit for row in rows), do_sample=False, pad_token_id=pad, use_cache=True
+    )
     with torch.inference_mode():
         model.generate(
             tokens.to(model.device),
@@ -140,6 +146,20 @@ def _advance(row: Row, token: int, ends: set[int], tokenizer: Any) -> None:
             row.ended = "length"
     if row.ended:
         row.text = _cut(tokenizer.decode(row.tokens, skip_special_tokens=True), row.stop)
+    if row.listen is not None:
+        _tell(row, tokenizer)
+
+
+def _tell(row: Row, tokenizer: Any) -> None:
+    if row.ended:
+        text = row.text
+    else:
+        text = tokenizer.decode(row.tokens, skip_special_tokens=True)
+        open_end = max((len(one) for one in row.stop), default=1) - 1  # could be the beginning of a stop text
+        text = text[: len(text) - open_end].rstrip("\ufffd")  # or of a letter of several bytes
+    if row.listen is not None and len(text) > row.told:
+        row.listen(text[row.told :])
+        row.told = len(text)
 
 
 def _holds(row: Row, tokenizer: Any) -> bool:
@@ -152,4 +172,3 @@ def _holds(row: Row, tokenizer: Any) -> bool:
 def _cut(text: str, stop: tuple[str, ...]) -> str:
     places = [place for one in stop if (place := text.find(one)) >= 0]
     return text[: min(places)] if places else text
-

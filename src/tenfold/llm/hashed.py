@@ -1,6 +1,7 @@
 """Hashed tf-idf: vectors of texts from nothing but numpy and scipy, for machines without an encoder.
 
-A text's features are its words and, within each word, its character n-grams (so that "walks" meets "walking"). A feature's
+A text's features are its words without their endings and, within each word, its character n-grams (so that "colour" meets
+"discoloured"). A feature's
 column and sign come from CRC-32, the same on every machine and in every process: no vocabulary has to be kept, and with
 signs the collisions cancel in expectation (Weinberger et al. 2009, "Feature hashing for large scale multitask learning").
 """
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from tenfold.llm.words import words
+from tenfold.llm.words import stems
 
 __all__ = ["Hashed"]
 
@@ -43,7 +44,7 @@ class Hashed:
             dimension: columns d; more columns, fewer collisions.
         """
         self.dimension = dimension
-        seen = Counter(word for text in fit for word in set(words(text)))
+        seen = Counter(word for text in fit for word in set(stems(text)))
         self._idf = {word: math.log((1 + len(fit)) / (1 + df)) + 1 for word, df in seen.items()}
         self._unseen = math.log(1 + len(fit)) + 1
         state = json.dumps([len(fit), sorted(seen.items())], ensure_ascii=False)
@@ -60,12 +61,12 @@ class Hashed:
         place: dict[str, int] = {}
         weights, columns, ends = [], [], [0]
         for text in texts:
-            for word, count in Counter(words(text)).items():
+            for word, count in Counter(stems(text)).items():
                 columns.append(place.setdefault(word, len(place)))
                 weights.append((1 + math.log(count)) * self._idf.get(word, self._unseen))
             ends.append(len(columns))
         by_word = csr_array((np.array(weights), np.array(columns, np.int64), ends), shape=(len(texts), len(place)))
-        dense = (by_word @ _features(tuple(place), self.dimension)).toarray()
+        dense = csr_array(by_word @ _features(tuple(place), self.dimension)).toarray()
         return (dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 

@@ -30,9 +30,9 @@ _END = re.compile(r"\n+|(?<=[.!?…])\s+")
 
 
 class Hit(NamedTuple):
-    """One found text: its number, counted from 0 in the order given, and its score."""
+    """One found document: its number, counted from 0 in the order given, and its score."""
 
-    index: int
+    document: int
     score: float
 
 

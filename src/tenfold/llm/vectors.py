@@ -107,9 +107,9 @@ class VectorStore:
             head = file.read(_HEADER)
         try:
             found = json.loads(head)
-            if len(head) == _HEADER and found["format"] == _FORMAT and found["identity"] == _short(self._identity):
-                if 0 < found["dimension"] <= 65536:
-                    return int(found["dimension"])
+            is_ours = len(head) == _HEADER and found["format"] == _FORMAT and found["identity"] == _short(self._identity)
+            if is_ours and 0 < found["dimension"] <= 65536:
+                return int(found["dimension"])
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise BadInput(f"{self.path} is not a cache of vectors, or is damaged.", "Delete it; it is made again.")
@@ -163,4 +163,6 @@ def _append(path: Path, end: int, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise TenfoldError(f"{path} cannot be written: {error.strerror or error}.", "Choose another cache folder.") from error
+        raise TenfoldError(
+            f"{path} cannot be written: {error.strerror or error}.", "Choose another cache folder."
+        ) from error
