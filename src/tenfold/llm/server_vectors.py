@@ -48,7 +48,9 @@ def server_encoder(
     account = budget if isinstance(budget, Account) else Account(budget)
     price = Prices.load(None).of(backend.model)
     if price is None and account.budget.usd is not None:
-        raise BadInput(f"The price of {backend.model!r} is unknown.", "Add it to the price file, or drop the budget in dollars.")
+        raise BadInput(
+            f"The price of {backend.model!r} is unknown.", "Add it to the price file, or drop the budget in dollars."
+        )
     retry, limits = Retry(backend.endpoint, tries=_TRIES, first=backoff, seed=0), Limits.of(backend.endpoint, None, None)
 
     async def one(texts: Sequence[str]) -> NDArray[np.float32]:
