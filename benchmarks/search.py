@@ -3,8 +3,8 @@
 Recall at 1, 5 and 10 on four kinds of real texts (see `retrieval_data.py`), with the packaged MiniLM encoder and with hashed
 tf-idf. The textbook: BM25 of whole documents, vectors of whole documents, and both fused rank by rank with equal weights
 (reciprocal rank fusion, k = 60). Ours: words and meanings of documents and their best passages, the same fusion of them,
-and `Hybrid`. The same settings everywhere. The speed of BM25 is beside a plain Python loop over the documents that computes the
-same formula from ready-made counts; floor: reading the query words' postings once.
+and `Hybrid`. The same settings everywhere. The speed of BM25 is beside a plain Python loop over the documents that computes
+the same formula from ready-made counts; floor: reading the query words' postings once.
 
     TENFOLD_DATA=... python benchmarks/search.py --json             # about four minutes on one core, most of it MiniLM
     TENFOLD_DATA=... python benchmarks/search.py --models hashed    # half a minute

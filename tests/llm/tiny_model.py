@@ -4,7 +4,8 @@ from pathlib import Path
 
 from tenfold.llm.weights import quiet_offline
 
-TEMPLATE = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"
+TURNS = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+TEMPLATE = TURNS + "{% if add_generation_prompt %}[assistant] {% endif %}"
 
 
 def build(folder: Path, *, seed: int = 0, context: int = 512, template: str = "") -> Path:

@@ -101,7 +101,7 @@ class FolderBackend:
 
     def close(self) -> None:
         """Let waiting requests finish, then free the model, unless other clients use it (see `open_folder`)."""
-        self.users -= 1
+        self.users = max(0, self.users - 1)
         if self.users > 0:
             return
         with self._changed:
