@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenfold.core.errors import BadInput, ExtraMissing
-from tenfold.llm import Encoder, embed, embeddings, encoder
+from tenfold.core.errors import BadInput, BudgetReached, ExtraMissing
+from tenfold.llm import Account, Budget, Encoder, KeyRefused, embed, embeddings, encoder
 from tenfold.llm.hashed import Hashed
+from tenfold.llm.server_vectors import server_encoder
 from tenfold.llm.vectors import VectorStore
 from tenfold.llm.weights import fingerprint
+from tests.llm.stub_server import StubServer, _send
 
 TEXTS = ["The cat sat on the mat.", "A cat is sitting on a mat.", "Interest rates rose again.", ""]
 
@@ -242,3 +244,51 @@ def test_a_fingerprint_changes_with_the_weights_and_not_with_the_place(tmp_path:
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two")
     (tmp_path / "two" / "model.safetensors").write_bytes(b"Weights")
     assert fingerprint(tmp_path / "one") != fingerprint(tmp_path / "two")
+
+
+class Unsteady(StubServer):
+    """A server whose first embeddings fail."""
+
+    failures = 0
+
+    async def _respond(self, path, headers, content, writer) -> bool:
+        if path == "/v1/embeddings" and self.failures > 0:
+            self.failures -= 1
+            return await _send(writer, 503, {"error": {"message": "busy"}})
+        return await super()._respond(path, headers, content, writer)
+
+
+def test_a_server_makes_vectors_in_order_and_in_batches() -> None:
+    texts = [letter * n for n in range(1, 26) for letter in "abcdefgh"]
+    with StubServer() as server:
+        found = embed(texts, f"{server.url}#stub")
+        assert server.paths.count("POST /v1/embeddings") == 4
+    np.testing.assert_array_equal(found, np.tile(np.eye(8, dtype=np.float32), (25, 1)))
+
+
+def test_a_busy_server_is_asked_again_and_the_cache_spares_it(tmp_path: Path) -> None:
+    with Unsteady() as server:
+        server.failures = 2
+        made = Encoder(f"{server.url}#stub", server_encoder(f"{server.url}#stub", backoff=0.01).encode)
+        first = embed(["abc", "b"], made, tmp_path)
+        asked = len(server.paths)
+        np.testing.assert_array_equal(embed(["b", "abc"], f"{server.url}#stub", tmp_path), first[::-1])
+        assert len(server.paths) == asked == 3
+
+
+def test_a_server_that_refuses_the_key_is_named_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-key")
+    with StubServer(key="sk-right-key") as server, pytest.raises(KeyRefused) as caught:
+        embed(["a"], f"{server.url}#stub")
+    assert "sk-wrong-key" not in str(caught.value)
+
+
+def test_vectors_count_against_a_budget() -> None:
+    with StubServer() as server:
+        account = Account(Budget(calls=2))
+        embed(["a"] + ["b" * n for n in range(1, 100)], f"{server.url}#stub", budget=account)
+        assert account.by_role["embed"].calls == 2
+        with pytest.raises(BudgetReached):
+            embed(["c"], f"{server.url}#stub", budget=account)
+        with pytest.raises(BadInput, match="price"):
+            embed(["c"], f"{server.url}#stub", budget=Budget(usd=1))

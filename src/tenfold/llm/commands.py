@@ -38,10 +38,10 @@ def ledger(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or its ledger.sqlite.")], as_json: Json = False
 ) -> None:
     """What a run has spent, by role: calls, tokens, dollars."""
-    from tenfold.llm.ledger import summary
+    from tenfold.llm.ledger import print_rows, summary
 
     rows = summary(run)
-    emit({"ledger": rows}, as_json, lambda: _print_ledger(rows))
+    emit({"ledger": rows}, as_json, lambda: print_rows(rows, str(run)))
 
 
 def _skills(text: str) -> list[str]:
@@ -61,10 +61,3 @@ def _print_report(report: Any) -> None:
     table(("skill", "", "why"), [(name, "yes" if found.works else "no", found.why) for name, found in report.skills.items()])
     if report.models:
         print(f"The server has: {', '.join(report.models[:20])}")
-
-
-def _print_ledger(rows: list[dict[str, Any]]) -> None:
-    table(
-        tuple(rows[0]) if rows else ("role",),
-        [tuple("unknown" if cell is None else cell for cell in row.values()) for row in rows],
-    )
