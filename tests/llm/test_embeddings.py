@@ -86,6 +86,11 @@ def test_a_cache_gives_the_same_numbers_and_no_text_is_encoded_twice(tmp_path: P
     assert calls == [["a", "bb"], ["new"]]
 
 
+def test_hashed_vectors_leave_nothing_on_the_disk(tmp_path: Path) -> None:
+    embed(TEXTS, "hashed", tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
 def test_a_torn_record_is_dropped_and_made_again(tmp_path: Path) -> None:
     store = VectorStore(tmp_path, "x")
     store.add(["one", "two"], np.ones((2, 5), np.float16))

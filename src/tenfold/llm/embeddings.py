@@ -42,10 +42,12 @@ class Encoder:
     Attributes:
         identity: equal identities give equal vectors for equal texts: the name of the cache.
         encode: texts -> float array [n, d], rows of any length.
+        is_kept: whether a cache is worth its place; hashing a text again is cheaper than looking it up.
     """
 
     identity: str
     encode: "Callable[[Sequence[str]], NDArray[np.floating[Any]]]"
+    is_kept: bool = True
 
 
 def embed(
@@ -63,7 +65,8 @@ def embed(
     Args:
         texts: n texts.
         model: see the module's table, or an `Encoder`.
-        cache: folder of known vectors (see `vectors.py`): a text is never encoded twice by the same model.
+        cache: folder of known vectors (see `vectors.py`): a text is never encoded twice by the same model
+            (`hashed` keeps nothing: it is faster than looking up).
         fit: `hashed` counts document frequencies in these texts; None = in `texts`.
         device: for models in this process.
         key_file: file with the server's key; None = from the environment.
@@ -88,7 +91,7 @@ def embed(
     )
     if not len(texts):
         return np.zeros((0, 0), np.float32)
-    rows = _fresh(made, texts) if cache is None else _through_cache(made, texts, cache)
+    rows = _through_cache(made, texts, cache) if cache is not None and made.is_kept else _fresh(made, texts)
     return _unit(rows.astype(np.float32))
 
 
@@ -110,7 +113,7 @@ def encoder(
         from tenfold.llm.hashed import Hashed
 
         hashed = Hashed(fit)
-        return Encoder(hashed.identity, hashed.encode)
+        return Encoder(hashed.identity, hashed.encode, is_kept=False)
     if model == "minilm":
         return _sentence_transformer(_minilm_folder(), f"minilm:{_MINILM[:16]}", device)
     if model.startswith(("http://", "https://", "openai:")):

@@ -251,9 +251,8 @@ def _load(folder: Path, device: str) -> _Loaded:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), **local)
         dtype = "auto" if device != "cpu" else torch.float32  # half precision is slow on processors
-        model = (
-            AutoModelForCausalLM.from_pretrained(str(folder), use_safetensors=True, dtype=dtype, **local).to(device).eval()
-        )
+        load: Any = AutoModelForCausalLM.from_pretrained
+        model = load(str(folder), use_safetensors=True, dtype=dtype, **local).to(device).eval()
     except Exception as error:  # transformers, tokenizers and safetensors raise what they like on a damaged folder
         raise _named(error, folder) from error
     own = model.generation_config.eos_token_id
