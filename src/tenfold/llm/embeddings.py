@@ -227,7 +227,14 @@ def _check_modules(folder: Path) -> None:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        state = path.stat()
+        return _hashed(path, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+@lru_cache(maxsize=4)
+def _hashed(path: Path, size: int, changed: int) -> str:
+    """SHA-256 of a file, once for each state of it that this process meets."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,23 @@ def fingerprint(folder: str | os.PathLike[str]) -> str:
     Of a weight file it takes the size, the header and 64 samples spread over it: training moves every weight, and nobody
     waits for 14 GB to be hashed.
     """
-    folder, digest = Path(folder), hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.suffix in _MATTER and path.is_file()):
-        digest.update(f"{path.relative_to(folder)}:{path.stat().st_size}:".encode("utf-8", "surrogatepass"))
+    folder = Path(folder)
+    found = [(path, path.stat()) for path in folder.rglob("*") if path.suffix in _MATTER and path.is_file()]
+    return _digest(folder, tuple(sorted((path, state.st_size, state.st_mtime_ns) for path, state in found)))
+
+
+@lru_cache(maxsize=16)
+def _digest(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
+    """The digest, once for each state of the folder that this process meets."""
+    digest = hashlib.sha256()
+    for path, size, _ in files:
+        digest.update(f"{path.relative_to(folder)}:{size}:".encode("utf-8", "surrogatepass"))
         with path.open("rb") as file:
-            if path.stat().st_size <= 128 * _SAMPLE:
+            if size <= 128 * _SAMPLE:
                 digest.update(file.read())
             else:
                 for place in range(64):
-                    file.seek((path.stat().st_size - _SAMPLE) * place // 63)
+                    file.seek((size - _SAMPLE) * place // 63)
                     digest.update(file.read(_SAMPLE))
     return digest.hexdigest()[:24]
 
