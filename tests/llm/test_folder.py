@@ -169,7 +169,7 @@ def test_a_model_without_a_template_reads_a_dialogue(tmp_path: Path) -> None:
 
 def test_the_event_loop_stays_free_while_the_model_works(client: llm.Client) -> None:
     async def work() -> float:
-        longest, done = 0.0, asyncio.ensure_future(client.complete(Ask("x", max_tokens=300)))
+        longest, done = 0.0, asyncio.ensure_future(client.complete(Ask("x", max_tokens=100)))
         while not done.done():
             before = time.perf_counter()
             await asyncio.sleep(0.001)

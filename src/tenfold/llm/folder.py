@@ -245,20 +245,19 @@ def _load(folder: Path, device: str) -> _Loaded:
     import torch
 
     quiet_offline()
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
-
+    transformers = require("transformers", "hf")
     local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), **local)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), **local)
         dtype = "auto" if device != "cpu" else torch.float32  # half precision is slow on processors
-        load: Any = AutoModelForCausalLM.from_pretrained
+        load = transformers.AutoModelForCausalLM.from_pretrained
         model = load(str(folder), use_safetensors=True, dtype=dtype, **local).to(device).eval()
     except Exception as error:  # transformers, tokenizers and safetensors raise what they like on a damaged folder
         raise _named(error, folder) from error
     own = model.generation_config.eos_token_id
     ends = {*(own if isinstance(own, list) else [own]), tokenizer.eos_token_id} - {None}
     # The folder's own defaults (penalties, temperatures) do not apply: a request means the same on every model.
-    model.generation_config = GenerationConfig()
+    model.generation_config = transformers.GenerationConfig()
     return _Loaded(model, tokenizer, ends, _context(model.config, tokenizer))
 
 
