@@ -25,6 +25,8 @@ def formula(texts: list[str], query: str, k1: float, b: float) -> list[float]:
     for c in counts:
         score = 0.0
         for word in query.split():
+            if not c[word]:
+                continue  # with b = 1, an empty document would be 0 / 0
             df = sum(word in other for other in counts)
             idf = math.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
             score += idf * c[word] * (k1 + 1) / (c[word] + k1 * (1 - b + b * sum(c.values()) / mean))
