@@ -25,26 +25,31 @@ __all__ = ["app", "main", "run"]
 DEFECT, STOPPED = 70, 130
 
 
+# Packages with commands that are no systems: name -> what they are for.
+_SHARED = {"llm": "Language models that the systems use: what one can do, what a run has spent."}
+
+
 class _LazyGroup(TyperGroup):
-    """Lists the ready systems beside its own commands; imports a system's commands only when they are entered."""
+    """Lists shared packages and ready systems beside its own commands; imports theirs only when they are entered."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *(system.name for system in registry.ready())]
+        return [*super().list_commands(ctx), *_SHARED, *(system.name for system in registry.ready())]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         system = registry.SYSTEMS.get(cmd_name)
-        if system is None:
+        summary = system.summary if system else _SHARED.get(cmd_name)
+        if summary is None:
             return super().get_command(ctx, cmd_name)
-        return TyperGroup(name=system.name, help=system.summary)
+        return TyperGroup(name=cmd_name, help=summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         system = registry.SYSTEMS.get(args[0])
-        if system is None:
+        if system is None and args[0] not in _SHARED:
             return super().resolve_command(ctx, args)
-        if not system.is_ready:
+        if system is not None and not system.is_ready:
             raise BadInput(f"{system.name} is planned and not in this version.", "`tenfold list` shows what is ready.")
-        commands = importlib.import_module(f"{system.module}.commands")
-        return system.name, typer.main.get_group(commands.app), args[1:]
+        commands = importlib.import_module(f"{system.module if system else f'tenfold.{args[0]}'}.commands")
+        return args[0], typer.main.get_group(commands.app), args[1:]
 
 
 app = typer.Typer(
