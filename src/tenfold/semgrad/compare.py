@@ -99,7 +99,10 @@ def compare(
     started = time.perf_counter()
     names = [f"seed {number}" for number in numbers]
     found = parallel_map(partial(one_seed, terms), numbers, workers=workers, names=names, title=f"Comparing on {task}")
-    return rows_of(found, f"{task}, {start} start", time.perf_counter() - started)
+    condition = f"{task}, {start} start"
+    if others and model.startswith("engine:"):
+        condition += "; the rules engine does not understand the prompts of other packages"
+    return rows_of(found, condition, time.perf_counter() - started)
 
 
 def one_seed(terms: Terms, seed: int) -> dict[str, float]:
