@@ -1,7 +1,7 @@
 """Semantic gradient descent (section 1.1 of the spec): run, score, draw errors, backpropagate, propose, evaluate, keep."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from tenfold.semgrad.gates import GATES, Race, passes, race_order
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.history import Round, Step
 from tenfold.semgrad.losses import Judge, Loss, feedback_of, loss_named
+from tenfold.semgrad.memo import Memo
 from tenfold.semgrad.policies import POLICIES, Errors, Move, Record, choose
 from tenfold.semgrad.proposals import propose
 from tenfold.semgrad.result import Result
 from tenfold.semgrad.roles import engine_notice, open_calls
-from tenfold.semgrad.runtime import GREEDY, Memo, Sampling, Trace, evaluate
+from tenfold.semgrad.runtime import GREEDY, Sampling, Trace, evaluate
 from tenfold.semgrad.samples import Sample, check_disjoint, digest, prepare
 
 __all__ = ["Settings", "optimise"]
@@ -200,7 +201,8 @@ class _Search:
     ) -> None:
         self.graph, self.train, self.test, self.loss = graph, train, test, loss
         self.calls, self.settings, self.folder, self.on_step = calls, settings, run, on_step
-        self.memo = Memo() if settings.memo else None
+        self.memo: Memo[str] | None = Memo() if settings.memo else None
+        calls.memo = Memo(limit=10_000) if settings.memo else None
         self.errors, self.record = Errors(settings.pick, settings.errors), Record()
         self.output = tuple(name for name in graph.trainable if graph.owner(name).output)
         self.seen: set[tuple[str, ...]] = set()
@@ -300,7 +302,8 @@ class _Search:
         self.result.tally.drop(proposals.dropped)
         self.round += 1
         score, accepted, reason = self.decide(proposals.texts, move)
-        texts = tuple({name: str(value) for name, value in sample.items()} for sample in values)
+        shown = (*self.graph.queries, *self.graph.structure.order)  # values come in any order
+        texts = tuple({name: str(sample[name]) for name in shown} for sample in values)
         found = tuple({} if gradient is None else gradient.to_dict() for gradient in gradients)
         return Round(drawn, texts, found, move.parameters, proposals.texts, proposals.dropped, score, accepted, reason)
 
@@ -384,7 +387,7 @@ def _verdict(gain: float, accepted: bool, follows: bool) -> str:
 
 def _gradients_again(
     graph: Graph, rows: Sequence[Sample], loss: Loss, settings: Settings, models: Any, account: Any, client: dict[str, Any],
-    instructions: dict[str, str], number: int,
+    instructions: Mapping[str, str], number: int,
 ) -> dict[str, Any]:  # fmt: skip
     """The gradients of a sample that was not drawn: run it with the texts of that time, and backpropagate."""
     then, sample = graph.with_instructions(instructions), rows[number]
