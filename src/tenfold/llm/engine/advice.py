@@ -31,6 +31,13 @@ class Wish(NamedTuple):
         return self.weights.get(value, self.rest)
 
     @property
+    def wanted(self) -> tuple[bool, frozenset[str]]:
+        """The values with at least half of the best one's weight: (True, they), or (False, all others) if most are."""
+        best = max([*self.weights.values(), self.rest])
+        good = self.rest >= best / 2
+        return not good, frozenset(value for value, weight in self.weights.items() if (weight >= best / 2) != good)
+
+    @property
     def is_empty(self) -> bool:
         """Whether it says nothing."""
         return not self.weights and self.rest == 1

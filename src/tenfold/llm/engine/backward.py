@@ -84,7 +84,10 @@ def _inverted(found: Program, context: Context, keep: Sequence[Mapping[str, floa
     target = max(wish.weights, key=lambda value: wish.weights[value], default="")
     if wish.of(target) <= 0:
         return [{} for _ in keep]
-    solved = [_solve(found, context, now, place, target) or _nearest(found, context, now, place, target) for place in range(len(now))]
+    solved = [
+        _solve(found, context, now, place, target) or _nearest(found, context, now, place, target)
+        for place in range(len(now))
+    ]
     ways = sum(value is not None for value in solved)
     return [{} if value is None else {value: 1 / ways, now[i]: 1 - 1 / ways} for i, value in enumerate(solved)]
 
@@ -119,23 +122,12 @@ def _nearest(found: Program, context: Context, now: Sequence[str], place: int, t
 
 
 def _blind(hint: str, output: str, wish: Wish) -> dict[str, float]:
-    """Seen only a hint, the output and the wish: what it should be if its hidden sibling stays, for each way of combining.
+    """Seen only a hint, the output and the wish: of numbers, the hint plus what the output lacks; else no value is known.
 
-    Every combining sentence that could have made this output, by some value of a sibling that can be solved for, has a say.
+    This is right where the output moves with the hint, as in a sum.
     """
     target = max(wish.weights, key=lambda value: wish.weights[value], default="")
-    if wish.of(target) <= 0 or number(hint) is None or number(output) is None or number(target) is None:
+    now, came, wanted = number(hint), number(output), number(target)
+    if wish.of(target) <= 0 or now is None or came is None or wanted is None:
         return {}
-    votes: dict[str, float] = {}
-    nowhere = Context("")
-    for instruction in alternatives():
-        for place in (0, 1):
-            now = [hint, hint]
-            sibling = _solve(instruction, nowhere, now, 1 - place, normal(output))
-            if sibling is None:
-                continue
-            now[1 - place] = sibling
-            value = _solve(instruction, nowhere, now, place, target)
-            if value is not None:
-                votes[value] = votes.get(value, 0.0) + 1
-    return {value: count / sum(votes.values()) for value, count in votes.items()}
+    return {str(now + wanted - came): 1.0}

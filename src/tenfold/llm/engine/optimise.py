@@ -6,49 +6,61 @@ from math import log
 
 from tenfold.llm.engine import blocks
 from tenfold.llm.engine.advice import Wish, both, normal
-from tenfold.llm.engine.belief import evidence
-from tenfold.llm.engine.forms import Context
+from tenfold.llm.engine.belief import KEEP, evidence, leaf_values, prior
 from tenfold.llm.engine.language import Program, library, neighbours, program
 from tenfold.llm.engine.lexicon import FORMS as LEXICON
 from tenfold.llm.engine.lexicon import rule, words
 
 __all__ = ["better"]
 
-FLOOR = 0.01  # likelihood of feedback that is simply wrong
+FLOOR = 0.01  # likelihood of advice that is simply wrong
 WORDS = 60  # words of the shown inputs for which a rule is tried
 
 
 def better(instruction: str, prompt: str) -> str:
-    """The instruction that meets most of the shown feedback, best first by: agreement, being the current one, fewest words,
-    a hash of the prompt. Without any feedback there is no direction: a sentence that applies, chosen by the hash."""
+    """The instruction that meets most of the shown feedback, best first by: agreement, being the current one, fewest
+    sentences, a hash of the prompt. Without any feedback there is no direction: a sentence that applies, by the hash."""
     now = program(instruction)
     shown = blocks.examples(prompt)
     wishes = [both(example.feedback) for example in shown]
+    directed = [(example, wish) for example, wish in zip(shown, wishes, strict=True) if not wish.is_empty]
     usable = [candidate for candidate in _candidates(now, shown) if _applies(candidate, shown)]
-    if not any(not wish.is_empty for wish in wishes):
+    if not directed:
         others = [candidate for candidate in usable if candidate.text != now.text]
         return min(others, key=lambda found: _hash(prompt, found.text)).text if others else instruction
-    ranked = [(-_agreement(now, shown, wishes), False, 0, "", instruction)] if now.steps and _applies(now, shown) else []
-    for candidate in usable:
-        text = candidate.text
-        ranked.append((-_agreement(candidate, shown, wishes), True, len(text.split()), _hash(prompt, text), text))
+    ranked = [(-_agreement(now, directed, True), 0, 0, "", instruction)] if now.steps else []
+    for found in usable:
+        if found.text != now.text:
+            place = (1, len(found.steps), _hash(prompt, found.text), found.text)
+            ranked.append((-_agreement(found, directed, False), *place))
     return min(ranked)[-1] if ranked else instruction
 
 
-def _agreement(found: Program, shown: Sequence[blocks.Example], wishes: Sequence[Wish]) -> float:
-    """Log-likelihood of the feedback under an instruction, rounded so that equal ones tie."""
-    total = 0.0
-    for example, wish in zip(shown, wishes, strict=True):
-        if not wish.is_empty:
-            total += log(FLOOR + _likelihood(found, example.context, example.hints, wish))
-    return round(total, 9)
+def _agreement(found: Program, shown: Sequence[tuple[blocks.Example, Wish]], is_current: bool) -> float:
+    """How well an instruction agrees with the wishes, as a log-likelihood; rounded, so that equal ones tie."""
+    if shown[0][0].hints and found.uses_hints:
+        cases = [(example.context, tuple(map(normal, example.hints)), wish) for example, wish in shown]
+        return round(prior(is_current) + log(evidence(found, cases)), 9)
+    return round(sum(log(FLOOR + _likelihood(found, example, wish)) for example, wish in shown), 9)
 
 
-def _likelihood(found: Program, context: Context, hints: tuple[str, ...], wish: Wish) -> float:
-    if hints and found.uses_hints:
-        return evidence(found, context, [{normal(hint): 1.0} for hint in hints], wish)
-    value = found.run(context, hints)
-    return 0.0 if value is None else wish.of(normal(value))
+def _likelihood(found: Program, example: blocks.Example, wish: Wish) -> float:
+    """How much likelier the value was made by the advice than it was before, in [0, 1]: what the advice adds.
+
+    Advice says how likely a value is, all told; a value that many sentences give is likely from the start. Without this
+    ratio that would count again for every example.
+    """
+    value = found.run(example.context, example.hints)
+    if value is None:
+        return 0.0
+    usual, now = leaf_values(example.context), normal(example.output)
+    least = min(usual.values(), default=1.0)
+
+    def ratio(value: str) -> float:
+        return wish.of(value) / (KEEP * (value == now) + (1 - KEEP) * usual.get(value, least))
+
+    best = max(map(ratio, {*usual, *wish.weights, normal(value)}))
+    return ratio(normal(value)) / best if best else 0.0
 
 
 def _candidates(now: Program, shown: Sequence[blocks.Example]) -> list[Program]:
@@ -77,3 +89,4 @@ def _applies(found: Program, shown: Sequence[blocks.Example]) -> bool:
 
 def _hash(prompt: str, text: str) -> str:
     return hashlib.blake2b(f"{prompt}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
