@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold import semgrad as sg
@@ -67,6 +67,7 @@ def test_values_are_read_from_advice(text, values) -> None:
     assert advised(text) == values
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_advice_raises(text) -> None:
     advised("should be " + text)

@@ -34,7 +34,7 @@ def dags(draw):
     return queries, nodes, values
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(dags())
 def test_numeric_gradients_equal_autograd_on_random_graphs(dag) -> None:
     queries, nodes, values = dag

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,7 +75,6 @@ def trial(tmp_path: Path, whole, seed: int, kills: int) -> None:
     assert finish(folder, calls) == expected
     assert not set(read_calls(calls)[before:]) & arrived
     assert len(read_calls(calls)) <= count + 6 * kills  # those in flight at a kill, at most
-    assert finish(folder, calls)["result"]["score"] == expected["result"]["score"]
 
 
 def kept_keys(folder: Path) -> set[str]:
@@ -86,7 +86,23 @@ def kept_keys(folder: Path) -> set[str]:
 # TENFOLD_KILLS=20 makes twenty trials; two keep the suite short.
 @pytest.mark.parametrize("seed", range(int(os.environ.get("TENFOLD_KILLS", "2"))))
 def test_a_killed_run_ends_as_one_that_was_not_and_pays_for_nothing_twice(tmp_path, whole, seed) -> None:
-    trial(tmp_path, whole, seed, kills=2)
+    trial(tmp_path, whole, seed, kills=1 + seed % 2)
+
+
+def test_an_interrupt_from_the_keyboard_loses_nothing(tmp_path, whole) -> None:
+    folder, calls = tmp_path / "run", tmp_path / "calls"
+    process = begin(folder, calls)
+    deadline = time.monotonic() + 60
+    while kept(folder) < 20 and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    arrived, before = kept_keys(folder), len(read_calls(calls))
+    assert len(arrived) >= 20
+    assert sg.Graph.load(folder / "best.json")
+    assert finish(folder, calls) == whole[0]
+    assert not set(read_calls(calls)[before:]) & arrived
 
 
 def test_a_finished_run_is_read_back_without_a_call(tmp_path, monkeypatch) -> None:

@@ -20,7 +20,7 @@ from tenfold.semgrad.memo import Memo
 from tenfold.semgrad.policies import POLICIES, Errors, Move, Record, choose
 from tenfold.semgrad.proposals import propose
 from tenfold.semgrad.result import Result
-from tenfold.semgrad.roles import engine_notice, open_calls
+from tenfold.semgrad.roles import engine_notice, open_calls, unfollowable
 from tenfold.semgrad.runtime import GREEDY, Sampling, Trace, evaluate
 from tenfold.semgrad.samples import Sample, check_disjoint, digest, prepare
 
@@ -251,6 +251,7 @@ class _Search:
     def note_start(self) -> None:
         self.result.start_score = self.result.score = self.result.kept_score = self.kept.score
         right = sum(score == 1 for score in self.kept.scores)
+        self.result.tally.notes += [] if not self.result.notice else unfollowable(self.graph)
         if self.kept.score == 0:
             outputs = "; ".join(repr(str(answer)[:60]) for answer in self.kept.answers[:3])
             self.result.tally.notes.append(f"No answer is right at the start. The first outputs are: {outputs}.")
@@ -277,9 +278,14 @@ class _Search:
             if rounds and self.is_over():
                 break
             rounds.append(self.one_round())
-        scores = self.result
         made = Step(
-            number, tuple(rounds), self.kept.score, scores.score, dict(self.kept.graph.instructions), scores.evaluations
+            step=number,
+            rounds=rounds,
+            score=self.kept.score,
+            best=self.result.score,
+            accepted=any(item.accepted for item in rounds),
+            instructions=self.kept.graph.instructions,
+            evaluations=self.result.evaluations,
         )
         self.result.add(made, self.folder)
         if self.on_step is not None:
@@ -303,9 +309,17 @@ class _Search:
         self.round += 1
         score, accepted, reason = self.decide(proposals.texts, move)
         shown = (*self.graph.queries, *self.graph.structure.order)  # values come in any order
-        texts = tuple({name: str(sample[name]) for name in shown} for sample in values)
-        found = tuple({} if gradient is None else gradient.to_dict() for gradient in gradients)
-        return Round(drawn, texts, found, move.parameters, proposals.texts, proposals.dropped, score, accepted, reason)
+        return Round(
+            samples=list(drawn),
+            values=[{name: str(sample[name]) for name in shown} for sample in values],
+            gradients=[{} if gradient is None else gradient.to_dict() for gradient in gradients],
+            chosen=list(move.parameters),
+            proposals=proposals.texts,
+            dropped=proposals.dropped,
+            score=score,
+            accepted=accepted,
+            reason=reason,
+        )
 
     def go_to(self, trace: Trace) -> None:
         """Go on from another graph: every draw of errors is new there."""
