@@ -167,7 +167,11 @@ def start(task: Task, kind: str = "leaf", seed: int = 0) -> dict[str, str]:
         raise BadInput(f"The start {kind!r} is unknown.", f"There are: {', '.join(STARTS)}.")
     rng = random.Random(f"{task.name} {kind} {seed}")
     while True:
-        made = {"first": rng.choice(task.leaf_choices), "second": rng.choice(task.leaf_choices), "answer": task.right["answer"]}
+        made = {
+            "first": rng.choice(task.leaf_choices),
+            "second": rng.choice(task.leaf_choices),
+            "answer": task.right["answer"],
+        }
         if kind == "all":
             made["answer"] = rng.choice(task.combiner_choices)
         if made != task.right:
