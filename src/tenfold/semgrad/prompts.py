@@ -19,13 +19,19 @@ from typing import Any, NamedTuple
 __all__ = [
     "Example",
     "backward_prompt",
+    "context_block",
     "forward_prompt",
+    "hints_block",
     "hints_schema",
     "input_blocks",
+    "judge_prompt",
     "optimise_prompt",
     "parse_hints",
     "parse_instruction",
+    "parse_judgement",
     "parse_output",
+    "repaired",
+    "task_block",
 ]
 
 FINISH = "Show your reasoning. Finish with the result alone between <output> and </output>."
@@ -43,6 +49,10 @@ IMPROVE = (
     "it mentions neither the examples nor the feedback. Put it alone between <prompt> and </prompt>."
 )
 
+REPAIR = 'An earlier reply to this had no line for {missing}. Begin each line with "Hint" and its number.'
+JUDGE = "Say how well the output meets the criterion, and how it should change. Show your reasoning. Finish with two lines:"
+JUDGE_LINES = "Score: a number from 0 to 1\nFeedback: one sentence on how the output should change"
+
 
 class Example(NamedTuple):
     """What the optimiser sees of one sample at one node: the input blocks, the node's output, feedback on it (or none)."""
@@ -59,18 +69,32 @@ def input_blocks(queries: Mapping[str, str], hints: Sequence[str]) -> str:
         queries: values of query variables by name.
         hints: values of the node's predecessors, in the order of its inputs.
     """
-    blocks = []
-    if queries:
-        blocks.append("# Context\n" + "\n".join(f"{_title(name)}:\n{_indented(text)}" for name, text in queries.items()))
-    if hints:
-        blocks.append("# Hints\n" + "\n".join(f"Hint {i}:\n{_indented(text)}" for i, text in enumerate(hints, start=1)))
-    return "\n\n".join(blocks)
+    return "\n\n".join(block for block in (context_block(queries), hints_block(hints)) if block)
+
+
+def context_block(queries: Mapping[str, str]) -> str:
+    """The section Context; empty without query variables."""
+    if not queries:
+        return ""
+    return "# Context\n" + "\n".join([f"{_title(name)}:\n{_indented(text)}" for name, text in queries.items()])
+
+
+def hints_block(hints: Sequence[str]) -> str:
+    """The section Hints; empty without hints."""
+    if not hints:
+        return ""
+    return "# Hints\n" + "\n".join([f"Hint {i}:\n{_indented(text)}" for i, text in enumerate(hints, start=1)])
+
+
+def task_block(instruction: str, output_format: str = "") -> str:
+    """The end of a forward prompt: the instruction, and how to finish."""
+    return f"# Task\n{_indented(instruction)}\n\n{f'{FINISH} {output_format}'.strip()}"
 
 
 def forward_prompt(instruction: str, queries: Mapping[str, str], hints: Sequence[str], output_format: str = "") -> str:
     """The prompt of a node's own job."""
-    blocks = [input_blocks(queries, hints), f"# Task\n{_indented(instruction)}", f"{FINISH} {output_format}".strip()]
-    return "\n\n".join(block for block in blocks if block)
+    blocks = (context_block(queries), hints_block(hints), task_block(instruction, output_format))
+    return "\n\n".join([block for block in blocks if block])
 
 
 def backward_prompt(
@@ -95,8 +119,7 @@ def backward_prompt(
     if level != "bare":
         blocks.append(f"# Task\n{_indented(instruction)}")
         if queries:
-            context = "\n".join(f"{_title(name)}:\n{_indented(text)}" for name, text in queries.items())
-            blocks.append(f"# Context\n{context}")
+            blocks.append(context_block(queries))
     named = [(f"Hint {number}" if level != "bare" else "Hint", text) for number, text in hints.items()]
     blocks.append("# Hints\n" + "\n".join(f"{name}:\n{_indented(text)}" for name, text in named))
     blocks.append(f"# Output\n{_indented(output)}")
@@ -117,6 +140,19 @@ def optimise_prompt(instruction: str, examples: Sequence[Example]) -> str:
     return "\n\n".join([*blocks, IMPROVE])
 
 
+def repaired(prompt: str, missing: Sequence[int]) -> str:
+    """A backward prompt once more, after a reply that lacked hints."""
+    return f"{prompt}\n\n{REPAIR.format(missing=', '.join(f'Hint {number}' for number in missing))}"
+
+
+def judge_prompt(criterion: str, queries: Mapping[str, str], output: str, target: str = "") -> str:
+    """The prompt that asks for a score of an answer."""
+    blocks = [input_blocks(queries, ()), f"# Criterion\n{_indented(criterion)}", f"# Output\n{_indented(output)}"]
+    if target:
+        blocks.append(f"# Target\n{_indented(target)}")
+    return "\n\n".join([*(block for block in blocks if block), f"{JUDGE}\n{JUDGE_LINES}"])
+
+
 def hints_schema(numbers: Sequence[int]) -> dict[str, Any]:
     """JSON schema of a backward reply, for servers that can keep to one: {"Hint 1": "...", ...}."""
     names = [f"Hint {number}" for number in numbers]
@@ -130,7 +166,7 @@ def hints_schema(numbers: Sequence[int]) -> dict[str, Any]:
 
 def parse_output(reply: str) -> str:
     """The value in a forward reply: the text in the first pair of output tags, else the whole reply."""
-    found = re.search(r"<output(?: statement)?>(.*?)(?:</output(?: statement)?>|\Z)", reply, re.DOTALL | re.IGNORECASE)
+    found = _OUTPUT.search(reply)
     return (found[1] if found else reply).strip()
 
 
@@ -167,6 +203,18 @@ def parse_instruction(reply: str) -> str | None:
     return text or None
 
 
+def parse_judgement(reply: str) -> tuple[float | None, str]:
+    """Score in [0, 1] (or None) and feedback in a judge's reply: the last lines that begin so. Never raises."""
+    scores = re.findall(r"(?im)^[\s*_#-]*score[\s*_]*:[\s*_]*(\d{1,9}(?:\.\d{1,9})?)(?:\s*/\s*(\d{1,6}))?", reply)
+    words = re.findall(r"(?im)^[\s*_#-]*feedback[\s*_]*:[\s*_]*(.*)$", reply)
+    feedback = words[-1].strip() if words else ""
+    if not scores:
+        return None, feedback
+    value = float(scores[-1][0]) / float(scores[-1][1] or 1) if float(scores[-1][1] or 1) else -1.0
+    return (value if 0 <= value <= 1 else None), feedback
+
+
+_OUTPUT = re.compile(r"<output(?: statement)?>(.*?)(?:</output(?: statement)?>|\Z)", re.DOTALL | re.IGNORECASE)
 # Up to six digits: a longer number is no hint, and int() of a huge one would be slow.
 _HINT_LINE = re.compile(r"^[\s>*_#\-•`\"]*hint\b[\s#]*(\d{1,6})?[\s*_`\"]*[:.)\-–—]*[\s*_`\"]*(.*)$", re.IGNORECASE)
 
@@ -192,6 +240,8 @@ def _title(name: str) -> str:
 
 
 def _indented(text: str) -> str:
+    if text.isprintable() and text:  # one line, which no kind of line break divides
+        return "\t" + text
     return "\n".join(f"\t{line}" for line in text.splitlines()) or "\t"
 
 
