@@ -10,7 +10,7 @@ is shown beside a node's value (its neighbourhood) is a choice; instructions are
 | `prompts.py` | every word that a model reads, and the parsers of replies |
 | `samples.py` | rows with targets, checked before anything is spent |
 | `calls.py`, `roles.py` | requests without barriers; who answers in which role |
-| `runtime.py` | `run`: the graph on many samples at once; memo; `Trace` |
+| `runtime.py`, `memo.py` | `run`: the graph on many samples at once; `Trace`; what is known already |
 | `backward.py` | `backpropagate`: text (full, self, bare, none) and numeric (equals autograd) |
 | `losses.py` | exact, numeric, regex, f1, judge, callable: output -> (score, feedback) |
 | `policies.py` | which parameters move in a round: full, subset, one, bandit, auto; which errors are drawn |
@@ -44,10 +44,11 @@ if TYPE_CHECKING:
     from tenfold.semgrad.graph import Graph, Node
     from tenfold.semgrad.history import Round, Step
     from tenfold.semgrad.losses import Judge
+    from tenfold.semgrad.memo import Memo
     from tenfold.semgrad.optimiser import optimise
     from tenfold.semgrad.result import Result
     from tenfold.semgrad.runners import Plan, PlannedRun, plan, run_plan
-    from tenfold.semgrad.runtime import Memo, Sampling, Trace, run
+    from tenfold.semgrad.runtime import Sampling, Trace, run
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
@@ -58,7 +59,7 @@ _HOME = {
     "Gradients": "backward",
     "Graph": "graph",
     "Judge": "losses",
-    "Memo": "runtime",
+    "Memo": "memo",
     "Node": "graph",
     "Plan": "runners",
     "PlannedRun": "runners",

@@ -19,9 +19,7 @@ from tenfold.semgrad.datasets import own_questions
 __all__ = ["MODES", "Terms", "compare", "one_seed", "rows_of"]
 
 MODES = ("full", "self", "bare", "none", "random", "auto")
-STARTS = ("leaf", "all")
 START = "start"
-TRAIN = 20
 
 
 class Terms(NamedTuple):
@@ -32,7 +30,7 @@ class Terms(NamedTuple):
         start: "leaf" (the leaves begin with random applicable instructions) or "all" (the output node too).
         modes: of `MODES`.
         evaluations: of the training set, the start's among them.
-        data: JSON lines of the task's questions, or a folder of BIG-Bench Hard; None = generated questions.
+        data: the task's questions as JSON lines or CSV, or a folder with bbh.jsonl.gz; None = generated questions.
         against: of `peers.PEERS`.
         model: model string, for all roles.
         errors: wrong answers a step.
@@ -75,7 +73,7 @@ def compare(
         modes: of `MODES`.
         seeds: how many, or which; each has its own split, start and choices.
         evaluations: of the training set, for every mode; other packages get as many calls as mode full.
-        data: JSON lines of the task's questions, or a folder with BIG-Bench Hard; None = generated questions.
+        data: the task's questions as JSON lines or CSV, or a folder with bbh.jsonl.gz; None = generated questions.
         against: other packages, of `peers.PEERS`; "none" is the start, which is always shown.
         workers: processes; None = one for each core.
         model: model string, for all roles.
@@ -101,7 +99,10 @@ def compare(
     started = time.perf_counter()
     names = [f"seed {number}" for number in numbers]
     found = parallel_map(partial(one_seed, terms), numbers, workers=workers, names=names, title=f"Comparing on {task}")
-    return rows_of(found, f"{task}, {start} start", time.perf_counter() - started)
+    condition = f"{task}, {start} start"
+    if others and model.startswith("engine:"):
+        condition += "; the rules engine does not understand the prompts of other packages"
+    return rows_of(found, condition, time.perf_counter() - started)
 
 
 def one_seed(terms: Terms, seed: int) -> dict[str, float]:
@@ -145,7 +146,7 @@ def rows_of(found: Sequence[Mapping[str, float]], condition: str, seconds: float
 
 
 def _check(terms: Terms, seeds: Sequence[int]) -> None:
-    from tenfold.semgrad.tasks import TASKS
+    from tenfold.semgrad.tasks import STARTS, TASKS
 
     if terms.task not in TASKS:
         raise BadInput(f"There is no task {terms.task!r}.", f"There are: {', '.join(TASKS)}.")
@@ -159,8 +160,8 @@ def _check(terms: Terms, seeds: Sequence[int]) -> None:
 def _questions(terms: Terms, seed: int) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]:
     from tenfold.semgrad import tasks
 
-    if terms.data is not None and not terms.data.is_dir():
-        split = own_questions(terms.data, train=TRAIN, seed=seed)
+    if terms.data is not None and terms.data.suffix != ".gz" and not terms.data.is_dir():
+        split = own_questions(terms.data, train=tasks.TRAIN, seed=seed)
         return split.train, split.test
     return tasks.load(tasks.TASKS[terms.task], terms.data, seed)
 

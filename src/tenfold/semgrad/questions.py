@@ -109,10 +109,49 @@ def _turning(rng: random.Random, legs: Sequence[tuple[int, int]]) -> list[str]:
     return moves
 
 
-THINGS = (
-    "basket blanket bottle bowl brush bucket candle clock cup curtain desk fan fork hammer helmet jar kettle key ladder lantern "
-    "mirror mug needle pan pen pillow plate pot radio rope ruler saw shovel spoon stool tent towel tray umbrella vase wallet"
-).split()
+THINGS = [
+    "basket",
+    "blanket",
+    "bottle",
+    "bowl",
+    "brush",
+    "bucket",
+    "candle",
+    "clock",
+    "cup",
+    "curtain",
+    "desk",
+    "fan",
+    "fork",
+    "hammer",
+    "helmet",
+    "jar",
+    "kettle",
+    "key",
+    "ladder",
+    "lantern",
+    "mirror",
+    "mug",
+    "needle",
+    "pan",
+    "pen",
+    "pillow",
+    "plate",
+    "pot",
+    "radio",
+    "rope",
+    "ruler",
+    "saw",
+    "shovel",
+    "spoon",
+    "stool",
+    "tent",
+    "towel",
+    "tray",
+    "umbrella",
+    "vase",
+    "wallet",
+]
 WORDS = ("", "one", "two", "three", "four", "five")
 
 

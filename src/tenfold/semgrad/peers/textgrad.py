@@ -14,7 +14,9 @@ __all__ = ["improve"]
 def improve(bench: Bench) -> None:
     """Steps of textual gradient descent: backward on wrong answers, then its optimiser on each instruction."""
     tg = require("textgrad", "peers")
-    logging.getLogger("textgrad").handlers.clear()  # it would write every prompt to a file
+    logger = logging.getLogger("textgrad")
+    logger.handlers.clear()  # it would write every prompt to a file
+    logger.setLevel(logging.CRITICAL)
     engine = _engine(tg, bench)
 
     def propose(instructions: Mapping[str, str], shown: list[Answer]) -> dict[str, str]:
