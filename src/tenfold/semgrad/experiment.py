@@ -3,8 +3,13 @@
 All optimisation here is done by `engine:rules`, which is not a language model: it infers what can be inferred from the very
 prompts that a model would get. So a difference between levels is a difference in what stands in the prompts (sections 6.1
 to 6.5 of the spec). Where BIG-Bench Hard is at hand its real questions are used, else questions of our own generator.
+
+The scales `gpu` and `paper` take the user's model from TENFOLD_MODEL (for single roles TENFOLD_MODEL_BACKWARD and
+TENFOLD_MODEL_OPTIMISE), for instance `hf:/folder` or `openai:gpt-4o-mini`: three tasks of BIG-Bench Hard, or the paper's
+own protocols. Replies are kept in the user's cache, so that none is paid twice.
 """
 
+import os
 import random
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tenfold.core.errors import DataMissing
+from tenfold.core.errors import BadInput, DataMissing
 from tenfold.core.experiment import Claim, Decision, Experiment, Row, Task, bootstrap_interval
 from tenfold.llm.engine import NOTICE
 
@@ -31,6 +36,7 @@ NUMERIC, CHAIN = "largest difference to torch.autograd", "share of chains with t
 EXACT = 1e-10
 # Tasks whose answer depends on both leaves together; in the remaining one, counting, the leaves' effects add up.
 COUPLED = ("arithmetic", "navigate", "tracking", "boolean")
+GPU_TASKS, PAPER_SEEDS = ("multistep_arithmetic_two", "navigate", "object_counting"), 3
 AUTO_TASKS = (("arithmetic", "all"), ("counting", "leaf"), ("navigate", "leaf"))
 # LIAR's ladder on arithmetic: what is taken away from the whole method.
 LADDER: dict[str, dict[str, Any]] = {
@@ -222,6 +228,52 @@ def _liar(seeds: int) -> list[Row]:
     return liar_offline(data.where("semgrad/liar_train.tsv.gz")[0], seeds=seeds, workers=1)
 
 
+def _models() -> dict[str, str]:
+    """The user's model by role.
+
+    Raises:
+        BadInput: none is named.
+    """
+    forward = os.environ.get("TENFOLD_MODEL", "")
+    if not forward:
+        raise BadInput("This scale needs a model, and TENFOLD_MODEL names none.", "Set it, e.g. TENFOLD_MODEL=hf:/folder.")
+    others = {role: os.environ.get(f"TENFOLD_MODEL_{role.upper()}", "") for role in ("backward", "optimise")}
+    return {"forward": forward, **{role: model for role, model in others.items() if model}}
+
+
+def _protocol(name: str, part: str, test: int | None, seed: int) -> list[Row]:
+    """One run of a paper's protocol with the user's model."""
+    import platformdirs
+
+    from tenfold.core import data
+    from tenfold.semgrad.runners import plan, run_plan
+
+    folder = Path(platformdirs.user_cache_dir("tenfold")) / "replies"
+    path = data.where("semgrad/liar_train.tsv.gz")[0] if name == "liar" else None
+    planned = plan(name, data=path, tasks=[part] if part else None, test=test, seed=seed)
+    rows = run_plan(planned, _models(), cache=folder / f"semgrad-{seed}.sqlite")
+    kept = [row for row in rows if not row.condition.startswith("BBH")]
+    return [row.model_copy(update={"condition": f"{row.condition}, seed {seed}"}) for row in kept]
+
+
+def _protocols(scale: str, seed: int) -> Iterable[Task]:
+    """The tasks of the scales that need a model."""
+    from tenfold.semgrad.datasets import BBH
+    from tenfold.semgrad.protocols import LADDER as LIAR
+
+    _models()  # said before anything is run
+    if scale == "gpu":
+        for part in GPU_TASKS:
+            yield Task(f"bbh {part}", partial(_protocol, "bbh", part, 40, seed))
+        return
+    for number in range(seed, seed + PAPER_SEEDS):
+        for part in BBH:
+            yield Task(f"bbh {part} {number}", partial(_protocol, "bbh", part, None, number))
+        yield Task(f"gsm8k {number}", partial(_protocol, "gsm8k", "", None, number))
+        for rung in LIAR:
+            yield Task(f"liar {rung} {number}", partial(_protocol, "liar", rung, None, number))
+
+
 def _condition(task: str, start: str, questions: str, errors: int) -> str:
     return f"{task}, {start} start, {errors} errors a step, {questions} questions"
 
@@ -229,6 +281,9 @@ def _condition(task: str, start: str, questions: str, errors: int) -> str:
 def _tasks(scale: str, seed: int, device: str) -> Iterable[Task]:
     from tenfold.semgrad.tasks import TASKS
 
+    if scale in ("gpu", "paper"):
+        yield from _protocols(scale, seed)
+        return
     smoke = scale == "smoke"
     questions = "generated" if smoke or _data() is None else "real"
     seeds = range(seed, seed + SEEDS[scale])
@@ -287,16 +342,31 @@ def _decide_3(rows: Sequence[Row]) -> Decision:
 
 
 def _decide_4(rows: Sequence[Row]) -> Decision:
-    needed, unneeded = [], []
-    for name in list(LADDER)[1:]:
-        row = _find(rows, f"full - {name}", begins="ladder")
-        if row is not None and row.low is not None:
-            (needed if row.low > 0 else unneeded).append(name)
-    if not needed and not unneeded:
+    """LIAR's ladder with a model, where it was run; else its offline analogue, which decides nothing."""
+    liar = _liar_gains(rows)
+    if liar:
+        above = [name for name, low in liar.items() if low > 0]
+        verdict = "shown" if len(above) == len(liar) else "partly" if above else "not shown"
+        return Decision(verdict, f"on LIAR full is above {', '.join(above) or 'none'} (of {', '.join(liar)})")
+    found = {name: _find(rows, f"full - {name}", begins="ladder") for name in list(LADDER)[1:]}
+    lows = {name: row.low for name, row in found.items() if row is not None and row.low is not None}
+    if not lows:
         return Decision("not decidable here", "not run")
+    needed, rest = [name for name, low in lows.items() if low > 0], [name for name, low in lows.items() if low <= 0]
     why = f"offline analogue on arithmetic: full is above {', '.join(needed) or 'nothing'}"
-    why += f"; not above {', '.join(unneeded)}" if unneeded else ""
+    why += f"; not above {', '.join(rest)}" if rest else ""
     return Decision("not decidable here", f"{why}. LIAR itself takes a model")
+
+
+def _liar_gains(rows: Sequence[Row]) -> dict[str, float]:
+    """Lower ends of the intervals of full minus each rung of LIAR's ladder, over the seeds that both were run on."""
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row.condition.startswith("LIAR, ") and row.metric == "training accuracy" and row.value is not None:
+            found.setdefault(row.method, {})[row.condition] = row.value
+    full = found.pop("full", {})
+    gains = {name: [full[key] - value for key, value in values.items() if key in full] for name, values in found.items()}
+    return {name: bootstrap_interval(values).low for name, values in gains.items() if len(values) >= PAPER_SEEDS}
 
 
 def _figures(rows: Sequence[Row]) -> "list[go.Figure]":
@@ -338,7 +408,8 @@ EXPERIMENT = Experiment(
         Claim("semgrad-1", _decide_1),
         Claim("semgrad-2", _decide_2),
         Claim("semgrad-3", _decide_3, "A model: `tenfold semgrad compare --against textgrad,optoprime,copro,gepa`."),
-        Claim("semgrad-4", _decide_4, "A model: `tenfold semgrad forecast liar`, then `tenfold semgrad run`."),
+        Claim("semgrad-4", _decide_4, "A model: TENFOLD_MODEL=... tenfold reproduce semgrad --scale paper."),
     ),
     figures=_figures,
+    scales=("smoke", "laptop", "gpu", "paper"),
 )
