@@ -5,7 +5,8 @@ nothing is left. Callbacks run one at a time, so that they need no locks.
 """
 
 import asyncio
-from collections import deque
+import heapq
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -17,6 +18,10 @@ from tenfold.semgrad.memo import Memo
 __all__ = ["Calls", "Model", "Store", "Then", "is_fatal"]
 
 Then = Callable[[Reply | None, TenfoldError | None], None]
+
+
+# Requests made ready for each that may be in flight: enough to choose from, few enough to hold.
+AHEAD = 4
 
 
 class Model(Protocol):
@@ -85,7 +90,8 @@ class Calls:
         self._owned, self._recorded = tuple(owned), frozenset(recorded)
         self.memo: Memo[Reply] | None = None
         self.counts: dict[str, int] = {}
-        self._waiting: deque[tuple[str, Request, Then]] = deque()
+        self._waiting: list[tuple[int, int, str, Request, Then]] = []
+        self._asked = itertools.count()
         self._flying: dict[asyncio.Task[Reply], tuple[Request, str, Then]] = {}
         self._feed: Callable[[], bool] = _nothing
         self._failure: BaseException | None = None
@@ -106,9 +112,12 @@ class Calls:
             return self.store.replay(request.key(client.identity))
         return reply
 
-    def later(self, role: str, request: Request, then: Then) -> None:
-        """Have a request sent when there is room; `then` gets the reply, or an error that ends only this request."""
-        self._waiting.append((role, request, then))
+    def later(self, role: str, request: Request, then: Then, rank: int = 0) -> None:
+        """Have a request sent when there is room, those of lower rank first, then those that were asked first.
+
+        `then` gets the reply, or an error that ends only this request.
+        """
+        heapq.heappush(self._waiting, (rank, next(self._asked), role, request, then))
 
     def ask(self, role: str, request: Request, then: Then) -> None:
         """Have `then` called with the reply, at once where it can be had at once."""
@@ -146,7 +155,7 @@ class Calls:
         """
         self._feed = feed
         try:
-            while len(self._waiting) < self.concurrency and feed():
+            while len(self._waiting) < AHEAD * self.concurrency and feed():
                 pass
             while self._waiting:
                 self._wait()
@@ -217,11 +226,11 @@ class Calls:
 
     def _refill(self) -> None:
         while len(self._flying) < self.concurrency:
-            while not self._waiting and self._feed():
+            while len(self._waiting) < AHEAD * self.concurrency and self._feed():
                 pass
             if not self._waiting:
                 return
-            role, request, then = self._waiting.popleft()
+            _, _, role, request, then = heapq.heappop(self._waiting)
             task = asyncio.ensure_future(self.client(role).complete(request))
             self._flying[task] = (request, role, then)
             task.add_done_callback(self._landed)
