@@ -23,6 +23,8 @@ in flight, cassette (record, replay), disk cache, rate limits, concurrency, retr
 | `models.py` | model string -> backend; the `Backend` protocol |
 | `background.py`, `flights.py`, `tokens.py` | the synchronous face's loop; coalescing; counting tokens by bytes |
 | `server.py`, `folder.py`, `script.py`, `vendors.py` | the backends |
+| `wire.py`, `refusals.py` | requests and replies as OpenAI writes them; what a server's refusal means |
+| `database.py` | SQLite files that many processes write at once |
 | `errors.py` | what can go wrong with an endpoint, and which of it is worth another try |
 | `budget.py` | `Budget`: calls, tokens, money, deadline |
 | `cassette.py`, `cache.py` | recorded replies as JSON lines; replies on disk in SQLite |
