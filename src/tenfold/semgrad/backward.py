@@ -221,7 +221,7 @@ class _Backward:
         request = Request.of(
             repaired(prompt, lacking) if lacking else prompt, tag=f"backward:{item.node.name}", **self.settings
         )
-        if self.calls.client("backward").takes_schema:
+        if self.calls.takes_schema("backward"):
             request = request.with_(json_schema=hints_schema(list(hints)))
         self.calls.ask("backward", request, partial(self.answered, item, hints, lacking))
 

@@ -88,6 +88,7 @@ class Calls:
             raise BadInput(f"concurrency is {concurrency}; it must be at least 1.")
         self.clients, self.concurrency, self.store = dict(clients), concurrency, store
         self._owned, self._recorded = tuple(owned), frozenset(recorded)
+        self._plain = [client for client in self.clients.values() if client.takes_schema is False]
         self.memo: Memo[Reply] | None = None
         self.counts: dict[str, int] = {}
         self._waiting: list[tuple[int, int, str, Request, Then]] = []
@@ -102,6 +103,14 @@ class Calls:
     def client(self, role: str) -> Model:
         """The client of a role."""
         return self.clients.get(role) or self.clients["forward"]
+
+    def takes_schema(self, role: str) -> bool:
+        """Whether requests of a role may carry a JSON schema: yes, unless its client knew at the start that it takes none.
+
+        It stays so for the whole run, whatever the client finds out (it then writes the schema into the prompt): a resumed
+        run must ask for the same things to find its kept replies.
+        """
+        return (self.clients.get(role) or self.clients["forward"]) not in self._plain
 
     def now(self, role: str, request: Request) -> Reply | None:
         """A reply that needs no waiting; None = ask `later`."""
