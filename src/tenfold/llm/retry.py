@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 from tenfold.llm.budget import Hold
 from tenfold.llm.errors import ContextOverflow, EndpointDown, ModelError, ScriptFailed, Transient
@@ -18,6 +19,8 @@ from tenfold.llm.limits import Limits
 from tenfold.llm.types import Reply
 
 __all__ = ["Retry"]
+
+Got = TypeVar("Got")
 
 _FATAL_IN_A_ROW = 5
 _PATIENCE = 120.0
@@ -82,7 +85,8 @@ class Retry:
                 raise EndpointDown(f"{self._endpoint} broke off in the middle of a stream: {failure.message}.") from None
             return
 
-    async def _once(self, send, hold: Hold):
+    async def _once(self, send: Callable[[], Awaitable[Got]], hold: Hold) -> Got:
+        """One try, unless the breaker is open."""
         if self._fatal >= _FATAL_IN_A_ROW:
             failed = f"{self._endpoint} failed {self._fatal} times in a row; nothing more is sent."
             message = f"{failed} The last said: {self._last}"
