@@ -4,7 +4,9 @@ Exit codes: 0 done, 1 a check that the user asked for failed, 2 bad input, 3 a b
 kept), 130 stopped by Ctrl-C (the same command resumes), 70 a defect of ours.
 """
 
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from typer.core import TyperGroup
 
 from tenfold import __version__, registry
 from tenfold.core.console import Device, Json, Out, Seed, emit, say, table
-from tenfold.core.errors import BadInput, CheckFailed, TenfoldError
+from tenfold.core.errors import BadInput, CheckFailed, TenfoldError, too_large
 
 __all__ = ["app", "main", "run"]
 
@@ -264,6 +266,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if _is_usage_error(error):
             return _say_usage_error(error)
+        if isinstance(error, MemoryError):
+            say(f"Error: {too_large(error)}")
+            return too_large(error).exit_code
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            say("Error: There is no space left to write the output.")
+            return TenfoldError.exit_code
         if os.environ.get("TENFOLD_DEBUG"):
             raise
         say(f"Error: a defect in tenfold ({type(error).__name__}: {' '.join(str(error).split())[:200]}).")
@@ -287,6 +295,8 @@ def _say_usage_error(error: Any) -> int:
 
 def main() -> None:
     """The console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run())
 
 
