@@ -89,4 +89,3 @@ def _applies(found: Program, shown: Sequence[blocks.Example]) -> bool:
 
 def _hash(prompt: str, text: str) -> str:
     return hashlib.blake2b(f"{prompt}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
