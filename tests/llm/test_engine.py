@@ -190,9 +190,11 @@ def test_feedback_of_an_exact_loss_is_read_whole() -> None:
 
 
 PIECES = st.sampled_from(
-    ["# Task\n", "# Context\nQuestion:\n", "# Hints\n", "Hint 1:\n", "Hint 999999999999:\n", "# Output\n", "# Feedback\n", "\t",
-     "# Instruction\n", "# Example 1\n", "Input:\n", "Feedback:\n", "\n", "\n\n", "Add the hints.", ARITHMETIC, LIST, STORY, LOGIC,
-     ROUTE, "1. should be 4 (30 %) or stay 5", "Evaluate bracket 2, left to right.", "((((", 'For "x", add 1.', "9" * 400, "\r\0\x85"]
+    ["# Task\n", "# Context\nQuestion:\n", "# Hints\n", "Hint 1:\n", "Hint 999999999999:\n", "# Output\n", "# Feedback\n",
+     "\t", "# Instruction\n", "# Example 1\n", "Input:\n", "Feedback:\n", "\n", "\n\n", "Add the hints.",
+     ARITHMETIC, LIST, STORY, LOGIC, ROUTE, "1. should be 4 (30 %) or stay 5", "Evaluate bracket 2, left to right.", "((((",
+     'For "x", add 1.',
+     "9" * 400, "\r\0\x85"]
 )  # fmt: skip
 
 
@@ -275,7 +277,7 @@ def test_a_package_can_add_a_sentence_and_the_engine_says_that_it_is_another(mon
 
 
 def test_reading_skills_find_and_check() -> None:
-    shown = {"question": "When did the mill burn down?", "text": "The mill stood by the river. It burnt down in 1871, they say. "
+    shown = {"question": "When did the mill burn down?", "text": "The mill stood by the river. It burnt in 1871, they say. "
              "The mill did burn down twice: again in 1902."}  # fmt: skip
     told = "Find the sentence of the text that answers the question. Answer with the first number in it."
     assert prompts.parse_output(engine.reply(prompts.forward_prompt(told, shown, ()))) == "1902"

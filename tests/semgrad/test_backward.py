@@ -61,7 +61,7 @@ def test_numeric_gradients_equal_autograd_on_random_graphs(dag) -> None:
 @pytest.mark.parametrize("partials", [lambda a, b: (b, a), lambda a, b: {"x": b, "y": a}, [lambda a, b: b, lambda a, b: a]])
 def test_partials_are_a_function_or_one_for_each_input(partials) -> None:
     graph = Graph()
-    graph.node("z", function=lambda a, b: a * b, partials=partials, inputs=["x", "y"], output=True)
+    graph.node("z", function=lambda a, b: a * b, partials=partials, inputs=["x", "y"])
     assert backpropagate(graph, {"x": 3.0, "y": 5.0}, mode="numeric") == {"x": 5.0, "y": 3.0, "z": 1.0}
 
 

@@ -65,7 +65,7 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not readable"):
         load(task, tmp_path)
     path.write_bytes(gzip.compress(json.dumps({"task": "navigate", "input": 3}).encode()))
-    with pytest.raises(BadInput, match="Line 1 .* lacks a text"):
+    with pytest.raises(BadInput, match=r"Line 1 .* lacks a text"):
         load(task, path.parent)
     row = {"task": "navigate", "input": "Take 1 step.", "target": "No"}
     other = tmp_path / "few.gz"

@@ -221,7 +221,7 @@ class _Backward:
         request = Request.of(
             repaired(prompt, lacking) if lacking else prompt, tag=f"backward:{item.node.name}", **self.settings
         )
-        if self.calls.client("backward").takes_schema:
+        if self.calls.takes_schema("backward"):
             request = request.with_(json_schema=hints_schema(list(hints)))
         self.calls.ask("backward", request, partial(self.answered, item, hints, lacking))
 
@@ -277,7 +277,7 @@ def _in_order(found: Gradients, graph: Graph) -> Gradients:
 
 
 def _numeric(graph: Graph, values: Mapping[str, Any]) -> dict[str, float]:
-    output = graph.output.name
+    output = _last(graph)
     known = _numbers(graph, values)
     gradients = dict.fromkeys([*graph.queries, *graph.nodes], 0.0)
     gradients[output] = 1.0
@@ -288,6 +288,13 @@ def _numeric(graph: Graph, values: Mapping[str, Any]) -> dict[str, float]:
         for source, slope in zip(node.inputs, _partials(node, [known[source] for source in node.inputs]), strict=True):
             gradients[source] += gradients[name] * slope
     return gradients
+
+
+def _last(graph: Graph) -> str:
+    """The output; in a graph of functions alone it need not be marked where only one node has no successor."""
+    ends = [name for name, after in zip(graph.structure.order, graph.structure.successors, strict=True) if not after]
+    is_marked = any(node.output for node in graph.nodes.values())
+    return graph.output.name if is_marked or len(ends) != 1 else ends[0]
 
 
 def _numbers(graph: Graph, values: Mapping[str, Any]) -> dict[str, Any]:

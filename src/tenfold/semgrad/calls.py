@@ -5,7 +5,8 @@ nothing is left. Callbacks run one at a time, so that they need no locks.
 """
 
 import asyncio
-from collections import deque
+import heapq
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -17,6 +18,10 @@ from tenfold.semgrad.memo import Memo
 __all__ = ["Calls", "Model", "Store", "Then", "is_fatal"]
 
 Then = Callable[[Reply | None, TenfoldError | None], None]
+
+
+# Requests made ready for each that may be in flight: enough to choose from, few enough to hold.
+AHEAD = 4
 
 
 class Model(Protocol):
@@ -83,9 +88,11 @@ class Calls:
             raise BadInput(f"concurrency is {concurrency}; it must be at least 1.")
         self.clients, self.concurrency, self.store = dict(clients), concurrency, store
         self._owned, self._recorded = tuple(owned), frozenset(recorded)
+        self._plain = [client for client in self.clients.values() if client.takes_schema is False]
         self.memo: Memo[Reply] | None = None
         self.counts: dict[str, int] = {}
-        self._waiting: deque[tuple[str, Request, Then]] = deque()
+        self._waiting: list[tuple[int, int, str, Request, Then]] = []
+        self._asked = itertools.count()
         self._flying: dict[asyncio.Task[Reply], tuple[Request, str, Then]] = {}
         self._feed: Callable[[], bool] = _nothing
         self._failure: BaseException | None = None
@@ -97,6 +104,14 @@ class Calls:
         """The client of a role."""
         return self.clients.get(role) or self.clients["forward"]
 
+    def takes_schema(self, role: str) -> bool:
+        """Whether requests of a role may carry a JSON schema: yes, unless its client knew at the start that it takes none.
+
+        It stays so for the whole run, whatever the client finds out (it then writes the schema into the prompt): a resumed
+        run must ask for the same things to find its kept replies.
+        """
+        return (self.clients.get(role) or self.clients["forward"]) not in self._plain
+
     def now(self, role: str, request: Request) -> Reply | None:
         """A reply that needs no waiting; None = ask `later`."""
         self.counts[role] = self.counts.get(role, 0) + 1
@@ -106,9 +121,12 @@ class Calls:
             return self.store.replay(request.key(client.identity))
         return reply
 
-    def later(self, role: str, request: Request, then: Then) -> None:
-        """Have a request sent when there is room; `then` gets the reply, or an error that ends only this request."""
-        self._waiting.append((role, request, then))
+    def later(self, role: str, request: Request, then: Then, rank: int = 0) -> None:
+        """Have a request sent when there is room, those of lower rank first, then those that were asked first.
+
+        `then` gets the reply, or an error that ends only this request.
+        """
+        heapq.heappush(self._waiting, (rank, next(self._asked), role, request, then))
 
     def ask(self, role: str, request: Request, then: Then) -> None:
         """Have `then` called with the reply, at once where it can be had at once."""
@@ -146,7 +164,7 @@ class Calls:
         """
         self._feed = feed
         try:
-            while len(self._waiting) < self.concurrency and feed():
+            while len(self._waiting) < AHEAD * self.concurrency and feed():
                 pass
             while self._waiting:
                 self._wait()
@@ -217,11 +235,11 @@ class Calls:
 
     def _refill(self) -> None:
         while len(self._flying) < self.concurrency:
-            while not self._waiting and self._feed():
+            while len(self._waiting) < AHEAD * self.concurrency and self._feed():
                 pass
             if not self._waiting:
                 return
-            role, request, then = self._waiting.popleft()
+            _, _, role, request, then = heapq.heappop(self._waiting)
             task = asyncio.ensure_future(self.client(role).complete(request))
             self._flying[task] = (request, role, then)
             task.add_done_callback(self._landed)

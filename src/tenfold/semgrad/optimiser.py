@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from tenfold.core.errors import BadInput, BudgetReached
-from tenfold.semgrad.backward import Gradients, Job, backward_calls, backward_pass, check_level
+from tenfold.semgrad.backward import Gradients, Job, backward_pass, check_level
 from tenfold.semgrad.calls import Calls
 from tenfold.semgrad.costs import forecast_calls
 from tenfold.semgrad.gates import GATES, Race, passes, race_order
@@ -166,7 +166,8 @@ def optimise(
     rows = prepare(graph, train, "train")
     others = [] if test is None else prepare(graph, test, "test")
     check_disjoint(rows, others)
-    _check_budget(graph, rows, settings, loss, budget)
+    if cache is None and cassette is None:  # what they hold costs nothing
+        _check_budget(graph, rows, settings, loss, budget)
     notice = engine_notice(models)
     run = _open_run(run_dir, graph, rows, others, metric, models, settings)
     try:
@@ -451,6 +452,5 @@ def _open_run(
         "models": {role: model if isinstance(model, str) else model.identity for role, model in roles(models).items()},
         **{name: getattr(settings, name) for name in settings.__dataclass_fields__ if name != "sampling"},
         "sampling": settings.sampling._asdict(),
-        "backward_calls": backward_calls(graph, settings.neighbourhood),
     }
     return Run.open(run_dir, system="semgrad", config=config, free=("steps", "evaluations"))

@@ -211,6 +211,9 @@ class _Pass:
         self.preset, self.settings = preset, sampling.settings()
         self.steps = [_step(graph.nodes[name], graph.nodes, sampling) for name in shape.order]
         self.successors, self.output = shape.successors, shape.position[graph.output.name]
+        # What is far from the answer goes first, so that none waits for it at the end; in a race, what is near decides it.
+        distance = _distances(graph)
+        self.ranks = distance if lost is not None else [-steps for steps in distance]
         self.counts = [len(set(sources)) for sources in shape.predecessors]
         self.sources = [place for place, count in enumerate(self.counts) if not count]
         count = len(samples)
@@ -283,7 +286,7 @@ class _Pass:
         if reply is None:
             if key is not None:
                 self.asked[key] = [(number, place)]
-            self.calls.later("forward", request, partial(self.answered, number, place, key))
+            self.calls.later("forward", request, partial(self.answered, number, place, key), self.ranks[place])
             return
         value = parse_output(reply.text)
         if key is not None and self.memo is not None:
@@ -380,6 +383,14 @@ def largest_block(node: Node, values: Mapping[str, Any], nodes: Mapping[str, Nod
     sizes["instruction"] = len(node.task)
     name = max(sizes, key=lambda item: sizes[item])
     return f"{name} ({sizes[name]:,} characters)"
+
+
+def _distances(graph: Graph) -> list[int]:
+    """Edges on the longest way from each node to the end, by position."""
+    found = [0] * len(graph.nodes)
+    for place in range(len(found) - 1, -1, -1):
+        found[place] = max((found[successor] + 1 for successor in graph.structure.successors[place]), default=0)
+    return found
 
 
 def _step(node: Node, nodes: Mapping[str, Node], sampling: Sampling) -> _Step:

@@ -25,10 +25,9 @@ The prompts are those of the wording in `tenfold.semgrad.prompts`; they are read
 
 import hashlib
 
-from tenfold.llm.engine import backward, blocks, forward, noise, optimise
+from tenfold.llm.engine import backward, belief, blocks, forward, noise, optimise
 from tenfold.llm.engine import language as _language
 from tenfold.llm.engine.forms import Context, Form
-from tenfold.llm.engine.language import register
 
 __all__ = ["NOTICE", "VERSION", "Context", "Form", "identity", "register", "reply"]
 
@@ -55,6 +54,16 @@ def reply(prompt: str, *, noise: float = 0.0) -> str:
         "I am a rules engine, not a language model: I can't answer this. "
         "I follow sentences of the engine's instruction language in a section '# Task'."
     )
+
+
+def register(form: Form) -> None:
+    """Add a sentence to the table; from then on `identity` differs. Adding the same form again changes nothing.
+
+    Raises:
+        BadInput: another form has this pattern, or a slot of the pattern has no choices.
+    """
+    _language.register(form)
+    belief.forget()
 
 
 def identity() -> str:

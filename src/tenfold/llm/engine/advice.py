@@ -97,7 +97,7 @@ def both(lines: Iterable[str]) -> Wish:
     if len(found) < 2:
         return found[0] if found else NOTHING
     values = {value for one in found for value in one.weights}
-    weights = {value: 1.0 for value in sorted(values)}
+    weights = dict.fromkeys(sorted(values), 1.0)
     rest = 1.0
     for one in found:
         weights = {value: weight * one.of(value) for value, weight in weights.items()}

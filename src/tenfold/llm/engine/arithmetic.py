@@ -1,5 +1,6 @@
 """Arithmetic in brackets: `((1 + 2 * -3) - (4 * 5 + 6)) =`."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -31,7 +32,7 @@ def brackets(text: str) -> Brackets | None:
     found = [(match, tokens) for match, tokens in found if tokens]
     if not found:
         return None
-    between = [text[a.end() : b.start()].strip(" ()") for (a, _), (b, _) in zip(found, found[1:], strict=False)]
+    between = [text[a.end() : b.start()].strip(" ()") for (a, _), (b, _) in itertools.pairwise(found)]
     return Brackets(tuple(tokens for _, tokens in found), tuple(between))
 
 

@@ -41,13 +41,17 @@ def _name(number: int) -> str:
 
 
 def _shares(found: Program, context: Context, keep: Sequence[Mapping[str, float]], wish: Wish) -> list[dict[str, float]]:
-    """For each hint, how likely each value is wanted; by inversion where no known sentence explains the wanted output."""
+    """For each hint, how likely each value is wanted; by inversion where the table says nothing on the question."""
+    if not leaf_values(context):
+        inverted = _inverted(found, context, keep, wish)
+        if any(inverted):
+            return inverted
     total: list[dict[str, float]] = [{} for _ in keep]
     others = alternatives()
-    for instruction, prior in [(found, RIGHT), *((other, (1 - RIGHT) / len(others)) for other in others)]:
+    for instruction, share in [(found, RIGHT), *((other, (1 - RIGHT) / len(others)) for other in others)]:
         for shares, more in zip(total, posterior(instruction, context, keep, wish), strict=True):
             for value, weight in more.items():
-                shares[value] = shares.get(value, 0.0) + prior * weight
+                shares[value] = shares.get(value, 0.0) + share * weight
     if not any(total):
         return _inverted(found, context, keep, wish)
     return [{value: weight / (sum(shares.values()) or 1.0) for value, weight in shares.items()} for shares in total]

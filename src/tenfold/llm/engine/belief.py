@@ -18,7 +18,7 @@ from tenfold.llm.engine.advice import Wish, normal
 from tenfold.llm.engine.forms import Context
 from tenfold.llm.engine.language import Program, library
 
-__all__ = ["KEEP", "RIGHT", "Case", "alternatives", "evidence", "leaf_values", "posterior", "prior"]
+__all__ = ["KEEP", "RIGHT", "Case", "alternatives", "evidence", "forget", "leaf_values", "posterior", "prior"]
 
 KEEP = 0.5
 RIGHT = 0.8
@@ -50,6 +50,12 @@ def prior(is_current: bool) -> float:
     return log(RIGHT if is_current else (1 - RIGHT) / len(alternatives()))
 
 
+def forget() -> None:
+    """Drop what is remembered: the table has changed."""
+    for cached in (leaf_values, alternatives, _places, _both_changed, _both_changed_mask, _one_changed):
+        cached.cache_clear()
+
+
 def evidence(program: Program, cases: Sequence[Case]) -> float:
     """How likely the wishes on a node's outputs are under an instruction, whatever its hints have to be.
 
@@ -60,7 +66,7 @@ def evidence(program: Program, cases: Sequence[Case]) -> float:
         cases: (context, hints in their normal form, wish on the output).
     """
     count = len(cases[0][1])
-    kept = changed = both = -1
+    changed = both = -1
     misses, size = 0, 1
     for context, hints, wish in cases:
         wanted = wish.wanted
@@ -69,7 +75,6 @@ def evidence(program: Program, cases: Sequence[Case]) -> float:
         misses += not as_is
         changed &= one
         both &= _both_changed_mask(program, context, wanted) if count == 2 else 0
-        kept &= as_is
     total = KEEP**count * WRONG**misses + KEEP ** (count - 1) * (1 - KEEP) * changed.bit_count() / size
     return total + (1 - KEEP) ** 2 * _ordered(both) / size**2
 
@@ -113,7 +118,7 @@ def _places(context: Context) -> dict[str, tuple[int, ...]]:
     return {value: tuple(places) for value, places in found.items()}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _both_changed(program: Program, context: Context) -> dict[str, list[tuple[str, str, float]]]:
     """Outputs of a program when both of two hints come from leaf sentences: (hint 1, hint 2, weight) of each."""
     usual = leaf_values(context)
@@ -128,7 +133,7 @@ def _both_changed(program: Program, context: Context) -> dict[str, list[tuple[st
 
 @lru_cache(maxsize=1 << 14)
 def _both_changed_mask(program: Program, context: Context, wanted: tuple[bool, frozenset[str]]) -> int:
-    """The pairs of leaf sentences that meet a wish, as bits: sentence of hint 1 times the table's length plus that of hint 2."""
+    """Pairs of leaf sentences that meet a wish, as bits: place of hint 1's sentence times their number plus hint 2's."""
     places, width, mask = _places(context), len(library("leaf")), 0
     for value, ways in _both_changed(program, context).items():
         if (value in wanted[1]) == wanted[0]:

@@ -7,7 +7,7 @@ from tenfold.llm.engine.forms import Context, Form, Value
 
 __all__ = ["FORMS", "items"]
 
-WORDS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 QUANTITIES = {word: value for value, word in enumerate(WORDS)} | {"a": 1, "an": 1, "the": 1}
 
 

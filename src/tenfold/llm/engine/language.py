@@ -1,7 +1,7 @@
 """The table of sentences, and how an instruction becomes a program. `docs/engine.md` is made from this table.
 
 To add a sentence: write its function and a `Form` in the file of its family, and a test. Another package adds its own with
-`register` when it is imported; from then on it is another engine, and `tenfold.llm.engine.identity()` says so.
+`tenfold.llm.engine.register` when it is imported; from then on it is another engine, and `identity()` there says so.
 """
 
 import re

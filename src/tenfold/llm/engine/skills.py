@@ -61,7 +61,7 @@ FORMS = (
     Form(
         "Find the sentence of the {title} that answers the question.",
         "leaf",
-        "The sentence under that title which shares most words with the question; a word that few sentences have counts more.",
+        "The sentence under that title which shares most words with the question; words of few sentences count more.",
         _find,
         open_slots={"title": (r"[A-Za-z][\w ]{0,40}", ("text", "document"))},
     ),

@@ -93,7 +93,7 @@ def _bare(thing: str) -> str:
 _OPTION = re.compile(r"\(([A-Z])\) ([^\n]{1,200})")
 _SWAP = re.compile(r"\b(\w{1,40}) and (\w{1,40}) (?:swap|trade|switch|exchange)\b")
 _HAS = re.compile(
-    r"\b([A-Z]\w{0,40}) (?:has|gets|holds|takes|is dancing with|is playing|is at|sits on|drives) ([^,.;]{1,200}?)(?=,|;|\.\s|$)"
+    r"\b([A-Z]\w{0,40}) (?:has|gets|holds|takes|is dancing with|is playing|is at) ([^,.;]{1,200}?)(?=,|;|\.\s|$)"
 )
 _PARTS = ("the first half of the swaps", "the second half of the swaps", "all swaps")
 
