@@ -2,6 +2,7 @@
 
 import pytest
 
+from tenfold.core.errors import BadInput
 from tenfold.core.experiment import Row, decide
 from tenfold.llm.engine import NOTICE
 from tenfold.semgrad.experiment import COUPLED, EXPERIMENT, LADDER
@@ -47,3 +48,31 @@ def test_claim_2_takes_intervals_above_0_against_bare_and_self_on_every_coupled_
 
 def test_claims_without_rows_are_not_decided() -> None:
     assert {entry["verdict"] for entry in decide(EXPERIMENT, [])} == {"not decidable here"}
+
+
+@pytest.mark.data
+def test_the_gpu_scale_runs_three_tasks_with_the_users_model(data, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TENFOLD_MODEL", "script:tests.semgrad.half_right:reply")
+    tasks = list(EXPERIMENT.tasks("gpu", 0, "cpu"))
+    assert [task.key for task in tasks] == ["bbh multistep_arithmetic_two", "bbh navigate", "bbh object_counting"]
+    rows = tasks[1].run()
+    assert [(row.metric, row.seeds) for row in rows] == [("training accuracy", 1), ("test accuracy", 1)]
+    assert "40 questions, seed 0" in rows[1].condition
+
+
+def test_scales_that_need_a_model_say_how_to_name_it(monkeypatch) -> None:
+    monkeypatch.delenv("TENFOLD_MODEL", raising=False)
+    with pytest.raises(BadInput, match="TENFOLD_MODEL"):
+        list(EXPERIMENT.tasks("paper", 0, "cpu"))
+
+
+@pytest.mark.parametrize(("other", "verdict"), [(0.4, "shown"), (0.6, "not shown")])
+def test_claim_4_takes_liar_with_a_model_on_three_seeds(other, verdict) -> None:
+    rows = [
+        Row(method=method, metric="training accuracy", value=value, seeds=1, condition=f"LIAR, 50 samples, seed {seed}")
+        for seed in range(3)
+        for method, value in (("full", 0.6), ("no gradient", other), ("no gate", other))
+    ]
+    decided = {entry["id"]: entry["verdict"] for entry in decide(EXPERIMENT, rows)}
+    assert decided["semgrad-4"] == verdict
