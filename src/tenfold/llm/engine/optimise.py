@@ -14,6 +14,7 @@ from tenfold.llm.engine.lexicon import rule, words
 __all__ = ["better"]
 
 FLOOR = 0.01  # likelihood of advice that is simply wrong
+LEAST = 1e-300  # many hints or examples would come to 0
 WORDS = 60  # words of the shown inputs for which a rule is tried
 
 
@@ -40,7 +41,7 @@ def _agreement(found: Program, shown: Sequence[tuple[blocks.Example, Wish]], is_
     """How well an instruction agrees with the wishes, as a log-likelihood; rounded, so that equal ones tie."""
     if shown[0][0].hints and found.uses_hints:
         cases = [(example.context, tuple(map(normal, example.hints)), wish) for example, wish in shown]
-        return round(prior(is_current) + log(evidence(found, cases)), 9)
+        return round(prior(is_current) + log(max(evidence(found, cases), LEAST)), 9)
     return round(sum(log(FLOOR + _likelihood(found, example, wish)) for example, wish in shown), 9)
 
 
