@@ -48,8 +48,8 @@ def _agreement(found: Program, shown: Sequence[tuple[blocks.Example, Wish]], is_
 def _likelihood(found: Program, example: blocks.Example, wish: Wish) -> float:
     """How much likelier the value was made by the advice than it was before, in [0, 1]: what the advice adds.
 
-    Advice says how likely a value is, all told; a value that many sentences give is likely from the start. Without this
-    ratio that would count again for every example.
+    Advice gives a value's share, all told; a value that many sentences give is likely from the start. Without this ratio
+    that would count again for every example. Of values that it does not name, advice tells nothing apart.
     """
     value = found.run(example.context, example.hints)
     if value is None:
@@ -58,7 +58,9 @@ def _likelihood(found: Program, example: blocks.Example, wish: Wish) -> float:
     least = min(usual.values(), default=1.0)
 
     def ratio(value: str) -> float:
-        return wish.of(value) / (KEEP * (value == now) + (1 - KEEP) * usual.get(value, least))
+        if value not in wish.weights:
+            return wish.rest
+        return wish.weights[value] / (KEEP * (value == now) + (1 - KEEP) * usual.get(value, least))
 
     best = max(map(ratio, {*usual, *wish.weights, normal(value)}))
     return ratio(normal(value)) / best if best else 0.0
