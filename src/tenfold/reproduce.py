@@ -46,10 +46,13 @@ def reproduce(
         has "error", and the others go on.
 
     Raises:
-        BadInput: an unknown scale.
+        BadInput: an unknown scale, or one that none of the systems has.
     """
     if scale not in SCALES:
         raise BadInput(f"There is no scale {scale!r}.", f"There are: {', '.join(SCALES)}.")
+    if systems and not any(scale in _experiment(name).scales for name in systems):
+        has = "; ".join(f"{name} has {', '.join(_experiment(name).scales)}" for name in systems)
+        raise BadInput(f"Scale {scale} cannot be run: {has}.")
     entries, sections, verdicts = [], [], []
     for name in systems:
         say(f"{name}, scale {scale} ...")
@@ -67,7 +70,10 @@ def reproduce(
         verdicts += _table(name, claims)
         entries.append({**entry, "claims": claims, "verdict": _summary(claims), "rows": [row.model_dump() for row in rows]})
         sections.append(_section(experiment, rows, entry.get("error", "")))
-    lead = f"Scale {scale}, seed {seed}. Verdicts are computed by the rule beside them; every number names its command."
+    lead = (
+        f"Scale {scale}, seed {seed}. Verdicts are computed by the rule beside them, from the largest scale that has rows, "
+        "recorded ones among them; every number names its command."
+    )
     report = write_report(out, "tenfold: the papers' experiments, run again", sections, lead=lead, ledger=verdicts)
     return {"systems": entries, "report": str(report)}
 

@@ -3,6 +3,7 @@
 import pickle
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -57,6 +58,11 @@ def test_other_systems_cut_files_and_other_formats_are_refused(saved, tmp_path):
             checkpoint.load(tmp_path / "cut", system="udrl")
     with pytest.raises(BadInput, match="does not exist"):
         checkpoint.load(tmp_path / "absent", system="udrl")
+    with pytest.raises(BadInput, match="is not a file"):
+        checkpoint.load(tmp_path, system="udrl")
+    safetensors.torch.save_file({}, tmp_path / "bare", metadata={"system": "udrl", "meta": "[]"})
+    with pytest.raises(BadInput, match="lacks the JSON"):
+        checkpoint.load(tmp_path / "bare", system="udrl")
 
 
 class Bomb:

@@ -110,3 +110,32 @@ def test_hostile_npz_files_get_a_sentence(tmp_path):
             files.read_npz(path, ("kernel",), limit=1_000_000)
     with pytest.raises(BadInput, match="no array 'start'"):
         files.read_npz(whole, ("kernel", "start"))
+
+
+def test_a_link_is_followed_and_what_is_no_file_is_left_alone(tmp_path):
+    """As root, replacing /dev/null would break the machine."""
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    files.write_atomic(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text() == "new"
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(TenfoldError, match="not a file that can be replaced"):
+            files.write_atomic(place, "new")
+    assert leftovers(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_said_to_be(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(TenfoldError, match="cannot be written: Not a directory"):
+        files.make_folder(tmp_path / "file" / "below")
+
+
+def test_entries_that_are_no_arrays_and_python_objects_are_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", b"no array")
+    with pytest.raises(BadInput, match="x is not an array"):
+        files.read_npz(tmp_path / "a.npz", ("x",))
+    np.savez(tmp_path / "b.npz", x=np.array([object()], dtype=object))
+    with pytest.raises(BadInput, match="holds Python objects"):
+        files.read_npz(tmp_path / "b.npz", ("x",))

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tenfold.core.errors import BadInput
+from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.runs import Run, manifest
 
 
@@ -42,6 +42,11 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     with pytest.raises(BadInput, match="is a file"):
         Run.open(tmp_path / "thesis.tex", system="udrl", config={})
+    with pytest.raises(TenfoldError, match="cannot be written"):
+        Run.open(tmp_path / "thesis.tex" / "run", system="udrl", config={})
+    (tmp_path / "run" / ".lock").mkdir(parents=True)
+    with pytest.raises(TenfoldError, match="cannot be written"):
+        Run.open(tmp_path / "run", system="udrl", config={})
 
 
 def test_the_manifest_says_where_a_number_was_made(tmp_path):

@@ -36,6 +36,7 @@ def metrics(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # seven processes that each load torch: minutes on a machine that others use too
 def test_a_run_killed_at_any_step_and_resumed_ends_bit_equal(tmp_path):
     options = {"accumulate": 2, "dropout": 0.3}
     assert child(tmp_path / "whole", **options)[0] == 0
@@ -173,8 +174,16 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path)
     assert checkpoint.load(tmp_path / "r" / "checkpoint.safetensors", system="test").meta["step"] == 6
 
 
+@pytest.fixture
+def heard():
+    """Ctrl-C as in the foreground: a suite that was started in the background inherits it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
-def test_a_signal_waits_for_the_step_saves_and_then_ends(tmp_path, number, kind):
+def test_a_signal_waits_for_the_step_saves_and_then_ends(tmp_path, number, kind, heard):
     def batches(seed, step):
         if step == 5:
             os.kill(os.getpid(), number)
@@ -190,6 +199,12 @@ def test_a_signal_waits_for_the_step_saves_and_then_ends(tmp_path, number, kind)
     fit(whole, mse, data, sgd, config)
     assert torch.equal(interrupted.weight, whole.weight)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_is_ignored_stays_ignored(heard):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    fit(small(), mse, lambda seed, step: os.kill(os.getpid(), signal.SIGINT) or data(seed, step), sgd, TrainConfig(steps=2))
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def test_a_checkpoint_of_another_model_is_refused_and_tied_weights_survive(tmp_path):
@@ -221,3 +236,23 @@ def test_lower_precision_and_unknown_devices(tmp_path):
     for wrong in ({"device": "tpu"}, {"device": "cpu", "strategy": "nosuch"}, {"device": "cpu", "precision": "7-bit"}):
         with pytest.raises(BadInput):
             fit(small(), mse, data, sgd, TrainConfig(steps=1, **wrong))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, meta: meta.clear(),
+        lambda tensors, meta: meta.update(step="seven"),
+        lambda tensors, meta: meta["optimizer"].clear(),
+        lambda tensors, meta: tensors.update({"optimizer.x": torch.zeros(1)}),
+        lambda tensors, meta: tensors.pop("ema.weight"),
+    ],
+)
+def test_a_checkpoint_that_is_not_of_this_training_is_refused_in_a_sentence(tmp_path, change):
+    with run_of(tmp_path / "r") as run:
+        fit(small(), mse, data, sgd, TrainConfig(steps=4, device="cpu", ema=0.9), run)
+        found = checkpoint.load(run.checkpoint_path, system="test")
+        change(found.tensors, found.meta)
+        checkpoint.save(run.checkpoint_path, found.tensors, found.meta, system="test")
+        with pytest.raises(BadInput, match="not the state of this training"):
+            fit(small(), mse, data, sgd, TrainConfig(steps=8, device="cpu", ema=0.9), run)

@@ -1,4 +1,4 @@
-"""Models for tests, as `script:tests.semgrad.scripted:NAME`: they answer the real prompts, and some write down what they saw."""
+"""Models for tests, as `script:tests.semgrad.scripted:NAME`: they answer the real prompts; some write down what they saw."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def half_right(request: Request) -> str:
 
 def noted(request: Request) -> str:
     """As `half_right`, slowly; writes every call down before it answers (a file named by the environment)."""
-    line = json.dumps({"tag": request.tag, "key": digest(request.tag.partition(":")[0] + request.prompt)})
+    line = json.dumps({"tag": request.tag, "key": request.key("script:tests.semgrad.scripted:noted")})
     descriptor = os.open(os.environ["SEMGRAD_CALLS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(descriptor, (line + "\n").encode())

@@ -28,6 +28,7 @@ def test_strict_wants_more_ties_wants_no_less_none_wants_nothing() -> None:
         passes("loose", [1], [1])
 
 
+@settings(deadline=None)
 @given(scores, st.sampled_from(["strict", "ties", "racing"]), st.randoms(use_true_random=False))
 def test_a_race_decides_as_the_full_evaluation_does_in_any_order(pairs, gate, random) -> None:
     kept, found = [k for k, _ in pairs], [f for _, f in pairs]
@@ -37,6 +38,7 @@ def test_a_race_decides_as_the_full_evaluation_does_in_any_order(pairs, gate, ra
     assert lost != passes(gate, kept, found)
 
 
+@settings(deadline=None)
 @given(scores)
 def test_a_lost_race_stays_lost(pairs) -> None:
     kept, found = [k for k, _ in pairs], [f for _, f in pairs]
@@ -58,7 +60,7 @@ def test_right_or_wrong_differences_have_the_binomial_p_value() -> None:
     assert paired_p([1, 0], [1, 0]) == 1
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=2, max_size=8))
 def test_the_paired_test_counts_all_sign_patterns(pairs) -> None:
     kept, found = [a / 8 for a, _ in pairs], [b / 8 for _, b in pairs]

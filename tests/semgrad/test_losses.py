@@ -1,7 +1,7 @@
 """Losses: what is right, what is not, and what they say."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.core.errors import BadInput
@@ -22,6 +22,7 @@ def test_another_answer_is_wrong_and_the_feedback_names_the_target(output, targe
     assert exact({"target": target}, output) == (0.0, f"The output should be {target}.")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_a_form_of_a_form_is_itself(text) -> None:
     assert normalised(normalised(text)) == normalised(text) or len(text) > 30
@@ -60,6 +61,7 @@ def test_a_judge_is_asked_and_its_lines_are_read() -> None:
     assert judge.read("Score: 9")[0] == 0
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_judgement_raises(text) -> None:
     assert 0 <= Judge().read(text).score <= 1

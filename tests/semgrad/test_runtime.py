@@ -16,8 +16,9 @@ from tenfold.semgrad.calls import Calls
 from tenfold.semgrad.gates import Race
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.losses import Judge, exact
+from tenfold.semgrad.memo import Memo
 from tenfold.semgrad.prompts import forward_prompt
-from tenfold.semgrad.runtime import Memo, evaluate, node_prompt, run
+from tenfold.semgrad.runtime import evaluate, node_prompt, run
 from tenfold.semgrad.samples import prepare
 from tests.semgrad.build import Pure, pure, questions, slow, two_leaves
 
@@ -49,8 +50,8 @@ def test_the_prompt_of_the_runtime_is_the_prompt_of_prompts() -> None:
 def test_a_template_is_the_whole_prompt() -> None:
     seen = []
     graph = Graph()
-    graph.node("a", "Do it.", inputs=["question"], parameters={"style": "Short."}, template="<{question}> {instruction} {style}",
-               output=True)  # fmt: skip
+    template = "<{question}> {instruction} {style}"
+    graph.node("a", "Do it.", inputs=["question"], parameters={"style": "Short."}, template=template, output=True)
     run(graph, [{"question": "{style} x"}], pure(lambda r: seen.append(r.prompt) or "y"))
     assert seen == ["<{style} x> Do it. Short."]
 
@@ -99,7 +100,7 @@ def test_the_memo_forgets_what_is_not_used_and_keeps_what_is() -> None:
         for j in range(5):
             memo.put((i, j), "y")
         memo.turn()
-    assert len(memo._young) + len(memo._old) <= 20
+    assert len(memo) <= 20
     assert memo.get((0, 0)) is None
 
 

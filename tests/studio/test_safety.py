@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import signal
 import urllib.parse
 
 import pytest
@@ -181,3 +182,31 @@ def test_a_public_address_needs_passwords_that_only_the_owner_can_read(tmp_path,
 def test_a_port_that_is_taken_is_said_to_be(studio, capsys):
     assert cli.run(["studio", "--port", studio.url.rsplit(":", 1)[1]]) == 2
     assert "cannot be bound" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["my file (1).npz", "ünï 日本.npz", "a#b?.npz", "a&b.npz", "a%20b.npz"])
+def test_a_file_of_any_name_is_its_owners(studio, name):
+    owner, other = Visitor(studio), Visitor(studio)
+    path = owner.upload(name.encode())
+    assert owner.ask("GET", f"/gradio_api/file={urllib.parse.quote(path)}") == (200, b"secret numbers")
+    assert other.ask("GET", f"/gradio_api/file={urllib.parse.quote(path)}")[0] == 403
+
+
+def test_malformed_addresses_are_refused_and_text_may_hold_any_words(studio):
+    visitor = Visitor(studio)
+    assert visitor.ask("GET", "/", Host="[::1")[0] == 403
+    assert visitor.ask("POST", "/gradio_api/queue/join", "{}", Origin="http://[")[0] == 403
+    port = visitor.host.split(":")[1]
+    assert visitor.ask("GET", "/", Host=f"127.0.0.2:{port}")[0] == 200
+    body = json.dumps({"data": ["what is file= for?"], "fn_index": 0, "session_hash": "s"})
+    assert visitor.ask("POST", "/gradio_api/queue/join", body, **{"Content-Type": "application/json"})[0] == 200
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_uploads_are_removed_when_the_terminal_closes(tmp_path):
+    own = start(tmp_path)
+    Visitor(own).upload()
+    own.process.send_signal(signal.SIGHUP)
+    own.process.wait(timeout=30)
+    assert list(own.temporary.glob("tenfold-*")) == []
+    assert "Warning" not in (tmp_path / "log.txt").read_text()

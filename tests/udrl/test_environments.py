@@ -118,6 +118,10 @@ def arrays():
         (lambda a: a.update(start=a["start"] * 2), "start sums to 2"),
         (lambda a: a.update(horizon=2), "raise the horizon"),
         (lambda a: a.update(horizon=0), "at least 1"),
+        (lambda a: a.update(kernel=a["kernel"] + 1j), "kernel is not an array of numbers"),
+        (lambda a: a.update(start=a["start"].astype("M8[s]")), "start is not an array of numbers"),
+        (lambda a: a.update(goal_map=[0, np.inf]), "whole numbers"),
+        (lambda a: a.update(goal_map=np.array([0, 2**63 + 1], dtype=np.uint64)), "goal_map holds 9223372036854775809"),
         (lambda a: a.update(goal_map=[0, 2]), "goal_map holds 2"),
         (lambda a: a.update(goal_map=[0, -1]), "goal_map holds -1"),
         (lambda a: a.update(goal_map=[0, 0.5]), "whole numbers"),
@@ -135,15 +139,25 @@ def test_bad_arrays_are_named(change, words, tmp_path):
             udrl.MDP.from_file(tmp_path / "bad.npz")
 
 
-def test_environments_that_the_tabular_engine_cannot_take_are_refused(monkeypatch):
+@pytest.mark.parametrize("horizon", [np.nan, np.inf, 3 + 1j, 2.5, -1, 10**12])
+def test_a_file_whose_horizon_is_no_number_of_steps_is_refused(horizon, tmp_path):
+    np.savez(tmp_path / "bad.npz", **{**arrays(), "horizon": horizon})
+    with pytest.raises(BadInput, match=r"bad\.npz: (horizon is|start has shape)"):
+        udrl.MDP.from_file(tmp_path / "bad.npz")
+
+
+def test_environments_that_the_tabular_engine_cannot_take_are_refused(monkeypatch, recwarn):
     for name, options, words in (
         ("CartPole-v1", {}, "not Discrete"),
         ("Blackjack-v1", {}, "not Discrete"),
         ("NoSuch-v0", {}, "cannot make"),
         ("FrozenLake-v1", {"foo": 1}, "does not take the option foo"),
+        ("FrozenLake-v1", {"map_name": "9x9"}, "does not know '9x9'"),
+        ("Taxi-v3", {}, "deprecated"),
     ):
         with pytest.raises(BadInput, match=words):
             udrl.MDP.from_gymnasium(name, horizon=3, **options)
+    assert list(recwarn) == []  # the sentence says it all
     with pytest.raises(BadInput, match="at least 1"):
         udrl.MDP.from_gymnasium("FrozenLake-v1", horizon=0)
     import sys
@@ -167,3 +181,24 @@ def test_bad_worlds_are_refused():
     ):
         with pytest.raises(BadInput):
             make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: udrl.MDP.from_gymnasium("FrozenLake-v1", horizon=10**9),
+        lambda: environments.grid(horizon=10**9),
+        lambda: environments.cycle(horizon=10**12),
+    ],
+)
+def test_what_cannot_fit_is_refused_with_the_bytes_that_it_needs(make):
+    with pytest.raises(BadInput, match=r"needs about [\d,]+ bytes"):
+        make()
+
+
+def test_a_history_whose_kernel_cannot_fit_is_refused(monkeypatch):
+    import psutil
+
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 1_000_000}))
+    with pytest.raises(BadInput, match="The kernel of 124 history tuples needs about"):
+        udrl.history_mdp(environments.tiny_grid("all", 0.1), length=3)

@@ -246,7 +246,7 @@ def test_bad_arguments_get_a_sentence():
     for call in wrong:
         with pytest.raises(BadInput):
             call()
-    with pytest.raises(BadInput, match=r"[\d,]+ bytes; 1,000 are free"):
+    with pytest.raises(BadInput, match=r"[\d,]+ bytes; 1,000 may be used"):
         udrl.iterate(mdp, memory_limit=1000)
     with pytest.warns(UserWarning, match="4 entries are 0"):
         udrl.iterate(mdp, 1, np.eye(2)[None, None].repeat(2, 0) * 1.0)

@@ -59,7 +59,7 @@ def load(path: str | os.PathLike[str], *, system: str, shapes: Mapping[str, tupl
     """
     path = Path(path)
     if not path.is_file():
-        raise BadInput(f"{path} does not exist.")
+        raise BadInput(f"{path} is not a file." if path.exists() else f"{path} does not exist.")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -67,7 +67,9 @@ def load(path: str | os.PathLike[str], *, system: str, shapes: Mapping[str, tupl
         meta = json.loads(header.get("meta", "null"))
     except (safetensors.SafetensorError, OSError, ValueError, RuntimeError) as error:
         raise BadInput(f"{path} is not a whole safetensors checkpoint: {' '.join(str(error).split())[:120]}.") from error
-    if header.get("system") != system or not isinstance(meta, dict):
+    if header.get("system") == system and not isinstance(meta, dict):
+        raise BadInput(f"{path} lacks the JSON beside its tensors.")
+    if header.get("system") != system:
         raise BadInput(f"{path} is a checkpoint of {header.get('system') or 'another program'}, not of {system}.")
     if shapes is not None:
         check_shapes(path, tensors, shapes)

@@ -32,7 +32,7 @@ def emit(value: Any, as_json: bool, text: str | Callable[[], None]) -> None:
     if as_json:
         from tenfold.core.files import jsonable
 
-        sys.stdout.write(json.dumps(jsonable(value), allow_nan=False, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(jsonable(value), allow_nan=False) + "\n")
     elif callable(text):
         text()
     else:

@@ -4,7 +4,7 @@ The command line prints `message` and `hint` on at most two lines and exits with
 the same words. Anything else that escapes is a defect.
 """
 
-__all__ = ["BadInput", "BudgetReached", "CheckFailed", "DataMissing", "ExtraMissing", "TenfoldError"]
+__all__ = ["BadInput", "BudgetReached", "CheckFailed", "DataMissing", "ExtraMissing", "TenfoldError", "too_large"]
 
 
 class TenfoldError(Exception):
@@ -49,3 +49,8 @@ class BudgetReached(TenfoldError):
     """A budget of time, calls or money ran out; partial results are kept."""
 
     exit_code = 3
+
+
+def too_large(error: MemoryError) -> TenfoldError:
+    """What to tell the user when an allocation was refused."""
+    return TenfoldError(f"There is not enough memory. {error}".rstrip(". ") + ".", "Make the problem smaller.")

@@ -1,5 +1,6 @@
 """Experiments: rows with intervals, made once and kept, and claims decided from them by rule."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tenfold.core.errors import BadInput
-from tenfold.core.files import append_line, read_json, read_lines, write_json
+from tenfold.core.files import append_line, make_folder, read_json, read_lines, write_json
 from tenfold.core.parallel import parallel_map
-from tenfold.core.runs import hardware, manifest
+from tenfold.core.runs import hardware, lock_folder, manifest
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -168,15 +169,22 @@ def run_experiment(
         workers: processes.
 
     Raises:
-        BadInput: the experiment has no such scale.
+        BadInput: the experiment has no such scale, or another process is using the folder.
         TenfoldError: tasks failed; the rows of the others are kept.
     """
     if scale not in experiment.scales:
         raise BadInput(f"{experiment.system} has no scale {scale!r}.", f"It has: {', '.join(experiment.scales)}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "rows.jsonl"
+    path = make_folder(folder) / "rows.jsonl"
+    with contextlib.closing(lock_folder(folder)):
+        return _complete(experiment, scale, path, seed, device, engine, workers)
+
+
+def _complete(
+    experiment: Experiment, scale: str, path: Path, seed: int, device: str, engine: str, workers: int | None
+) -> list[Row]:
+    """Make what is missing in the file, and return what belongs to this scale and seed, in the order of the tasks."""
     stamp = {"scale": scale, "seed": seed}
-    done = {entry["key"] for entry in read_lines(path) if _is_entry(entry) and _matches(entry, stamp)}
+    done = {entry["key"] for entry in _entries(path) if _matches(entry, stamp)}
     tasks = list(experiment.tasks(scale, seed, device))
     left = [task for task in tasks if task.key not in done]
     command = f"tenfold reproduce {experiment.system} --scale {scale} --seed {seed}"
@@ -190,14 +198,14 @@ def run_experiment(
         _run_task, left, engine=engine, workers=workers, names=names, title=f"{experiment.system} {scale}", on_result=keep
     )
     order = {task.key: place for place, task in enumerate(tasks)}
-    entries = [e for e in read_lines(path) if _is_entry(e) and _matches(e, stamp) and e["key"] in order]
+    entries = [e for e in _entries(path) if _matches(e, stamp) and e["key"] in order]
     entries.sort(key=lambda entry: order[entry["key"]])
-    return [Row(**row) for entry in entries for row in entry["rows"]]
+    return [row for entry in entries for row in entry["rows"]]
 
 
 def read_rows(folder: Path) -> list[Row]:
     """All rows that an earlier `run_experiment` kept in a folder, of any scale and seed."""
-    return [Row(**row) for entry in read_lines(folder / "rows.jsonl") if _is_entry(entry) for row in entry["rows"]]
+    return [row for entry in _entries(folder / "rows.jsonl") for row in entry["rows"]]
 
 
 def record(rows: Sequence[Row], path: Path) -> None:
@@ -237,8 +245,15 @@ def _run_task(task: Task) -> list[Row]:
     return [row if row.seconds else row.model_copy(update={"seconds": seconds}) for row in rows]
 
 
-def _is_entry(entry: Mapping[str, Any]) -> bool:
-    return isinstance(entry.get("key"), str) and isinstance(entry.get("rows"), list)
+def _entries(path: Path) -> list[dict[str, Any]]:
+    """The finished tasks that a file keeps, their rows read."""
+    found = [e for e in read_lines(path) if isinstance(e.get("key"), str) and isinstance(e.get("rows"), list)]
+    try:
+        return [{**entry, "rows": [Row(**row) for row in entry["rows"]]} for entry in found]
+    except (TypeError, ValidationError) as error:
+        raise BadInput(
+            f"{path} holds rows that this version cannot read.", "Move it away, or choose another --out."
+        ) from error
 
 
 def _matches(entry: Mapping[str, Any], stamp: Mapping[str, Any]) -> bool:

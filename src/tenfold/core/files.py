@@ -15,20 +15,45 @@ import numpy as np
 
 from tenfold.core.errors import BadInput, TenfoldError
 
-__all__ = ["append_line", "jsonable", "read_json", "read_lines", "read_npz", "write_atomic", "write_json"]
+__all__ = [
+    "append_line",
+    "cannot_write",
+    "jsonable",
+    "make_folder",
+    "read_json",
+    "read_lines",
+    "read_npz",
+    "write_atomic",
+    "write_json",
+]
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder and those above it, if they are not there.
+
+    Raises:
+        TenfoldError: the disk is full, or the place cannot be written.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(Path(path), error) from error
+    return Path(path)
 
 
 def write_atomic(path: str | os.PathLike[str], content: bytes | str | Callable[[BinaryIO], None]) -> Path:
     """Write a file so that, killed or out of space at any moment, either the old or the new content stands there.
 
     Args:
-        path: where; folders above it are made.
+        path: where; folders above it are made, and a link is followed.
         content: the bytes, the text (UTF-8), or a function that writes to the open file.
 
     Raises:
         TenfoldError: the disk is full, or the place cannot be written; the old file is untouched.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():  # a device such as /dev/null would be replaced by a file
+        raise TenfoldError(f"{path} is not a file that can be replaced.", "Choose another place with --out.")
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +69,7 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str | Callable[[
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         if temporary:
             with contextlib.suppress(FileNotFoundError):
@@ -96,7 +121,7 @@ def append_line(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
             torn = file.tell() > 0 and not _ends_with_newline(path)
             file.write((("\n" if torn else "") + json.dumps(jsonable(row), allow_nan=False) + "\n").encode())
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
@@ -130,11 +155,17 @@ def read_npz(path: str | os.PathLike[str], keys: tuple[str, ...], limit: int = 4
             missing = [key for key in keys if key not in arrays.files]
             if missing:
                 raise BadInput(f"{path} has no array {missing[0]!r}.", f"It must hold: {', '.join(keys)}.")
-            return {key: arrays[key] for key in keys}
+            found = {key: arrays[key] for key in keys}
+        # An entry that does not begin like an array comes back as its bytes.
+        broken = [key for key, array in found.items() if not isinstance(array, np.ndarray)]
+        if broken:
+            raise BadInput(f"{path}: {broken[0]} is not an array.", f"It must hold: {', '.join(keys)}.")
+        return found
     except BadInput:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError, NotImplementedError) as error:
-        raise BadInput(f"{path} is not a readable .npz file.", f"It must hold: {', '.join(keys)}.") from error
+        why = "holds Python objects, which are not read" if "allow_pickle" in str(error) else "is not a readable .npz file"
+        raise BadInput(f"{path} {why}.", f"It must hold: {', '.join(keys)}.") from error
     except Exception as error:  # zlib.error and struct.error of a damaged archive share no base class
         raise BadInput(f"{path} is damaged.", f"It must hold: {', '.join(keys)}.") from error
 
@@ -149,7 +180,8 @@ def _read_bytes(path: Path, limit: int) -> bytes:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _cannot_write(path: Path, error: OSError) -> TenfoldError:
+def cannot_write(path: Path, error: OSError) -> TenfoldError:
+    """What to tell the user when the system refuses to write there."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return TenfoldError(f"No space left to write {path}; what stood there is kept.", "Free some space, then repeat.")
     return TenfoldError(f"{path} cannot be written: {error.strerror or error}.", "Choose another place with --out.")

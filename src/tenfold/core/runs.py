@@ -23,9 +23,18 @@ from typing import IO, Any
 
 from tenfold import __version__
 from tenfold.core.errors import BadInput
-from tenfold.core.files import append_line, jsonable, read_json, read_lines, write_atomic, write_json
+from tenfold.core.files import (
+    append_line,
+    cannot_write,
+    jsonable,
+    make_folder,
+    read_json,
+    read_lines,
+    write_atomic,
+    write_json,
+)
 
-__all__ = ["Run", "hardware", "is_first_process", "manifest"]
+__all__ = ["Run", "hardware", "is_first_process", "lock_folder", "manifest"]
 
 _PACKAGES = ("torch", "lightning", "numpy", "scipy", "safetensors", "gymnasium")
 
@@ -72,8 +81,7 @@ class Run:
             if foreign:
                 hint = "Choose another place with --out."
                 raise BadInput(f"{folder} is not the folder of a run: it holds {foreign[0]} and no config.json.", hint)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder)
+        lock = lock_folder(make_folder(folder))
         try:
             if known.exists():
                 _compare(folder, read_json(known), wanted, free)
@@ -195,8 +203,17 @@ def _git() -> dict[str, Any] | None:
         return None
 
 
-def _lock(folder: Path) -> IO[str]:
-    file = open(folder / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - held until close()
+def lock_folder(folder: Path) -> IO[str]:
+    """Keep other processes out of a folder until the returned file is closed or this process ends.
+
+    Raises:
+        BadInput: another process has it.
+        TenfoldError: the folder cannot be written.
+    """
+    try:
+        file = open(folder / ".lock", "a+", encoding="utf-8")  # noqa: SIM115 - held until close()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
     try:
         import fcntl
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tenfold.core.errors import TenfoldError
+from tenfold.core.errors import TenfoldError, too_large
 
 __all__ = ["sentences"]
 
@@ -23,6 +23,8 @@ def sentences(callback: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(str(error), title="", print_exception=False) from error
         except gr.Error:
             raise
+        except MemoryError as error:
+            raise gr.Error(str(too_large(error)), title="", print_exception=False) from error
         except Exception as error:
             logging.getLogger("tenfold").exception("A page's callback failed")
             words = f"A defect in tenfold ({type(error).__name__}); the server's log shows where."

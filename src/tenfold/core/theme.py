@@ -14,17 +14,22 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 def style_figure(figure: "go.Figure", *, title: str = "", x: str = "", y: str = "", height: int = 380) -> "go.Figure":
     """Give a Plotly figure the house style: transparent (readable on light and dark), palette, axis titles."""
     grey = "#808080"
+    below = 60 if len(tuple(figure.data)) == 1 else 110  # one line has no legend to make room for
     figure.update_layout(
         title={"text": title, "font": {"size": 15}},
         colorway=list(PALETTE),
         font={"family": FONT, "color": grey, "size": 13},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 60, "r": 20, "t": 50 if title else 20, "b": 110},
+        margin={"l": 60, "r": 20, "t": 50 if title else 20, "b": below},
         height=height,
         legend={"orientation": "h", "yanchor": "top", "y": -0.22, "x": 0},
     )
-    axis: dict[str, Any] = {"gridcolor": "rgba(128,128,128,.25)", "zerolinecolor": "rgba(128,128,128,.4)"}
+    axis: dict[str, Any] = {
+        "title": {"font": {"size": 13}},
+        "gridcolor": "rgba(128,128,128,.25)",
+        "zerolinecolor": "rgba(128,128,128,.4)",
+    }
     if x:
         figure.update_xaxes(title=x)
     if y:

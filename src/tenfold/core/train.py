@@ -136,6 +136,17 @@ def fit(
         return loop.run(live, stop)
 
 
+class _Progress(BaseModel):
+    """What a checkpoint holds beside its tensors."""
+
+    step: int = Field(ge=0)
+    seconds: float
+    best: float | None
+    misses: int
+    loss: float | None
+    optimizer: dict[str, Any]
+
+
 class _Loop:
     """The state of one training."""
 
@@ -320,15 +331,15 @@ class _Loop:
         tensors.update({f"ema.{name}": value for name, value in (self.ema or {}).items()})
         if not self.fabric.is_global_zero:
             return
-        meta = {
-            "step": self.step,
-            "seconds": self.seconds,
-            "best": self.best,
-            "misses": self.misses,
-            "loss": self.last_loss,
-            "optimizer": scalars,
-        }
-        checkpoint.save(self.record.checkpoint_path, tensors, meta, system=self.record.config["system"])
+        meta = _Progress(
+            step=self.step,
+            seconds=self.seconds,
+            best=self.best,
+            misses=self.misses,
+            loss=self.last_loss,
+            optimizer=scalars,
+        )
+        checkpoint.save(self.record.checkpoint_path, tensors, meta.model_dump(), system=self.record.config["system"])
 
     def resume(self) -> None:
         """Take up the run's checkpoint, if there is one."""
@@ -342,16 +353,20 @@ class _Loop:
         shapes = {name: tuple(value.shape) for name, value in self.plain.state_dict().items()}
         checkpoint.check_shapes(self.record.checkpoint_path, weights, shapes)
         moments: dict[str, Any] = _with_prefix(found.tensors, "optimizer.")
-        # JSON has no tuples; the optimisers' settings (betas) are tuples.
-        scalars = _with_prefix(found.meta["optimizer"], "optimizer.")
-        moments.update({name: tuple(v) if isinstance(v, list) else v for name, v in scalars.items()})
-        self.set_state(weights, moments)
         averages = _with_prefix(found.tensors, "ema.")
-        if self.ema is not None:
-            self.ema = {name: averages[name].to(value.device) for name, value in self.ema.items()}
-        meta = found.meta
-        self.step, self.seconds, self.best, self.misses = meta["step"], meta["seconds"], meta["best"], meta["misses"]
-        self.last_loss = float("nan") if meta["loss"] is None else meta["loss"]
+        try:
+            meta = _Progress.model_validate(found.meta)
+            # JSON has no tuples; the optimisers' settings (betas) are tuples.
+            scalars = _with_prefix(meta.optimizer, "optimizer.")
+            moments.update({name: tuple(v) if isinstance(v, list) else v for name, v in scalars.items()})
+            self.set_state(weights, moments)
+            if self.ema is not None:
+                self.ema = {name: averages[name].to(value.device) for name, value in self.ema.items()}
+        except (ValueError, KeyError, IndexError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:120]
+            raise BadInput(f"{self.record.checkpoint_path} is not the state of this training: {why}") from error
+        self.step, self.seconds, self.best, self.misses = meta.step, meta.seconds, meta.best, meta.misses
+        self.last_loss = float("nan") if meta.loss is None else meta.loss
         self.record.rewind(self.step)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -452,7 +467,8 @@ def _with_prefix(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def _signals() -> Iterator[Callable[[], None]]:
     """Hold Ctrl-C and SIGTERM back until a step is whole; yields a function that raises what was held back.
 
-    A second Ctrl-C stops at once. Outside the main thread signals cannot be held; then the function does nothing.
+    A second Ctrl-C stops at once. A signal that is ignored, as Ctrl-C is in a job in the background, stays ignored.
+    Outside the main thread signals cannot be held; then the function does nothing.
     """
     held: list[int] = []
 
@@ -468,7 +484,8 @@ def _signals() -> Iterator[Callable[[], None]]:
     previous: dict[int, Any] = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, hold)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, hold)
     except ValueError:
         previous.clear()
     try:

@@ -23,6 +23,9 @@ in flight, cassette (record, replay), disk cache, rate limits, concurrency, retr
 | `models.py` | model string -> backend; the `Backend` protocol |
 | `background.py`, `flights.py`, `tokens.py` | the synchronous face's loop; coalescing; counting tokens by bytes |
 | `server.py`, `folder.py`, `script.py`, `vendors.py` | the backends |
+| `wire.py`, `refusals.py` | requests and replies as OpenAI writes them; what a server's refusal means |
+| `database.py` | SQLite files that many processes write at once |
+| `generation.py`, `weights.py` | many requests in one batch; which folders of weights may be loaded |
 | `errors.py` | what can go wrong with an endpoint, and which of it is worth another try |
 | `budget.py` | `Budget`: calls, tokens, money, deadline |
 | `cassette.py`, `cache.py` | recorded replies as JSON lines; replies on disk in SQLite |
@@ -31,7 +34,9 @@ in flight, cassette (record, replay), disk cache, rate limits, concurrency, retr
 | `ledger.py` | what a run spent, by role; forecasts |
 | `secrets.py` | keys from the environment or a file; nothing else knows them |
 | `structured.py` | replies as pydantic models, one repair, then a typed error |
-| `embeddings.py`, `search.py` | `embed`; BM25 and an adaptive hybrid |
+| `embeddings.py`, `search.py` | vectors; `BM25`, and `Hybrid`, which weighs words and meanings for each query |
+| `hashed.py`, `server_vectors.py`, `vectors.py`, `words.py` | vectors without an encoder, from a server, on disk; words |
+| `check.py` | what a model can do |
 | `scorer.py` | `Scorer`: (task, output) -> (score, feedback) |
 | `engine/` | the rules engine |
 | `commands.py` | `tenfold llm check | ledger` |
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from tenfold.llm import engine
     from tenfold.llm.budget import Account, Budget, Spent
     from tenfold.llm.client import Client
+    from tenfold.llm.embeddings import Encoder, embed, encoder
     from tenfold.llm.errors import (
         CassetteMiss,
         ContextOverflow,
@@ -55,15 +61,21 @@ if TYPE_CHECKING:
         StructuredOutputError,
     )
     from tenfold.llm.scorer import Score, Scorer
+    from tenfold.llm.search import BM25, Evidence, Hit, Hybrid
     from tenfold.llm.types import Message, Reply, Request, Tool, ToolCall, Usage, image
 
 _HOME = {
     "Account": "budget",
+    "BM25": "search",
     "Budget": "budget",
     "CassetteMiss": "errors",
     "Client": "client",
     "ContextOverflow": "errors",
+    "Encoder": "embeddings",
     "EndpointDown": "errors",
+    "Evidence": "search",
+    "Hit": "search",
+    "Hybrid": "search",
     "KeyRefused": "errors",
     "Message": "types",
     "ModelError": "errors",
@@ -78,17 +90,24 @@ _HOME = {
     "Tool": "types",
     "ToolCall": "types",
     "Usage": "types",
+    "embed": "embeddings",
+    "encoder": "embeddings",
     "engine": "",
     "image": "types",
 }
 
 __all__ = [
+    "BM25",
     "Account",
     "Budget",
     "CassetteMiss",
     "Client",
     "ContextOverflow",
+    "Encoder",
     "EndpointDown",
+    "Evidence",
+    "Hit",
+    "Hybrid",
     "KeyRefused",
     "Message",
     "ModelError",
@@ -103,6 +122,8 @@ __all__ = [
     "Tool",
     "ToolCall",
     "Usage",
+    "embed",
+    "encoder",
     "engine",
     "image",
 ]

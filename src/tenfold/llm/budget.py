@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -113,7 +113,7 @@ class Account:
     def total(self) -> Spent:
         """All roles together."""
         rows = self.by_role.values()
-        usd = None if any(row.usd is None for row in rows) else sum(row.usd or 0.0 for row in rows)
+        usd = None if any(row.usd is None for row in rows) else sum((row.usd or 0.0 for row in rows), 0.0)
         prompt, completion = sum(row.prompt for row in rows), sum(row.completion for row in rows)
         return Spent(sum(row.calls for row in rows), prompt, completion, usd, sum(row.hits for row in rows))
 
@@ -155,13 +155,18 @@ class Account:
         with self._lock:
             (self._roles.get(role) or self._open(role)).hits += 1
 
-    async def reserve(self, role: str, claim: Claim) -> "Hold":
+    async def reserve(self, role: str, claim: Claim, on_lost: Callable[[], None] | None = None) -> "Hold":
         """Set the worst case of a request aside, waiting for replies in flight if it may fit after them.
+
+        Args:
+            role: that pays.
+            claim: the worst case.
+            on_lost: called for each try whose answer was lost and that is booked at its worst case.
 
         Raises:
             BudgetReached: it does not fit, or the time is over.
         """
-        hold = Hold(self, role, claim)
+        hold = Hold(self, role, claim, on_lost)
         await self._take(claim)
         return hold
 
@@ -245,8 +250,8 @@ class Account:
 class Hold:
     """The reservation of one request. `is_sent` is true while the model may be working on it."""
 
-    def __init__(self, account: Account, role: str, claim: Claim) -> None:
-        self._account, self._role, self.claim = account, role, claim
+    def __init__(self, account: Account, role: str, claim: Claim, on_lost: Callable[[], None] | None) -> None:
+        self._account, self._role, self.claim, self._on_lost = account, role, claim, on_lost
         self._is_open = True
         self.is_sent = False
 
@@ -276,6 +281,8 @@ class Hold:
             if self.is_sent:
                 self._account._book(self._role, claim.prompt, claim.completion, claim.usd)
             self._account._give_back(claim)
+        if self.is_sent and self._on_lost is not None:
+            self._on_lost()
 
 
 @dataclass(slots=True)

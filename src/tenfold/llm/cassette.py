@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from tenfold.core.errors import BadInput
+from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.files import write_atomic
 from tenfold.llm.errors import CassetteMiss
 from tenfold.llm.types import Reply, Request
@@ -75,15 +75,22 @@ class Cassette:
         return None
 
     def add(self, key: str, request: Request, reply: Reply, model: str) -> None:
-        """Append a reply with one write. In "replay" nothing is written."""
+        """Append a reply with one write. In "replay" nothing is written.
+
+        Raises:
+            TenfoldError: the file cannot be written.
+        """
         if self._mode == "replay":
             return
         row = Row(request.to_dict(), replace(reply, request_key="").to_dict(), model)
         with self._lock:
-            if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - open until `close`
-            self._file.write(_line(self._path, key, row))
+            try:
+                if self._file is None:
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
+                    self._file = open(self._path, "ab", buffering=0)  # noqa: SIM115 - open until `close`
+                self._file.write(_line(self._path, key, row))
+            except OSError as error:
+                raise TenfoldError(f"The cassette {self._path} cannot be written: {error.strerror or error}.") from error
             self._rows[key] = row
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ class Client:
         backend: Backend | None = None,
     ) -> None:
         _check(concurrency=concurrency, timeout=timeout, tries=tries, rpm=rpm, tpm=tpm)
-        self.model = model
+        self.model = model if backend is None else backend.model
         self._backend = backend or open_backend(model, timeout=timeout, key_file=key_file, base_url=base_url)
         self._pure = getattr(self._backend, "answer", None)
         self._prices = None if self._backend.is_free else Prices.load(prices)
@@ -169,9 +169,9 @@ class Client:
             yield reply.text
             return
         async with self._account.deadline():
-            hold = await self._account.reserve(request.role, self._worst(request))
+            hold = await self._reserve(request)
             try:
-                await self._limits.wait(self._worst(request))
+                await self._limits.wait(hold.claim)
                 async with self._slot():
                     async for item in self._retry.stream(lambda: self._backend.stream(request), hold, self._limits):
                         if isinstance(item, Reply):
@@ -259,22 +259,27 @@ class Client:
 
     async def _fetch(self, request: Request, key: str) -> Reply:
         async with self._account.deadline():
-            claim = self._worst(request)
-            hold = await self._account.reserve(request.role, claim)
+            hold = await self._reserve(request)
             try:
-                await self._limits.wait(claim)
+                await self._limits.wait(hold.claim)
                 async with self._slot():
                     reply = await self._retry.call(lambda: self._backend.complete(request), hold, self._limits)
                 return self._settle(request, key, reply, hold)
             finally:
                 hold.close()
 
+    async def _reserve(self, request: Request) -> Hold:
+        claim, ledger = self._worst(request), self._ledger
+        model = request.model or self._backend.model
+        on_lost = None if ledger is None else lambda: ledger.add_lost(request, model, claim)
+        return await self._account.reserve(request.role, claim, on_lost)
+
     def _settle(self, request: Request, key: str, reply: Reply, hold: Hold) -> Reply:
         price = self._price(request.model)
         cost = 0.0 if self._backend.is_free else price and price.cost(reply.usage)
         reply = replace(reply, cost=cost, request_key=key)
         hold.settle(reply.usage, cost)
-        self._limits.settle(self._worst(request), reply.usage)
+        self._limits.settle(hold.claim, reply.usage)
         return self._keep(request, reply) if key else reply
 
     def _keep(self, request: Request, reply: Reply) -> Reply:

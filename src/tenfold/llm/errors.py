@@ -6,7 +6,8 @@
 | `KeyRefused` | 401, 403 | no, ends the run |
 | `ModelUnknown` | 404 | no, ends the run |
 | `ContextOverflow` | the prompt is longer than the model reads | no |
-| `RequestRefused` | any other 4xx; a script's exception | no |
+| `RequestRefused` | any other 4xx | no |
+| `ScriptFailed` | a script raised, took too long, or returned no text | no |
 | `EndpointDown` | not reachable; every try failed; the circuit breaker opened | no, ends the run |
 | `CassetteMiss` | strict replay has no such request | no, ends the run |
 | `StructuredOutputError` | the reply does not fit the wanted type, after one repair | no |
@@ -25,6 +26,7 @@ __all__ = [
     "ModelError",
     "ModelUnknown",
     "RequestRefused",
+    "ScriptFailed",
     "StructuredOutputError",
     "Transient",
 ]
@@ -44,7 +46,7 @@ class ModelError(TenfoldError):
 
 
 class RequestRefused(ModelError):
-    """The server, or a script, refused this request; the message holds its own words."""
+    """The server refused this request; the message holds its own words."""
 
 
 class KeyRefused(RequestRefused):
@@ -71,6 +73,10 @@ class ContextOverflow(RequestRefused):
         super().__init__(message, hint)
         self.tokens = tokens
         self.limit = limit
+
+
+class ScriptFailed(RequestRefused):
+    """A script raised, took too long, or returned no text."""
 
 
 class EndpointDown(ModelError):

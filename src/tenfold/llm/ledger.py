@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput
-from tenfold.llm.budget import Spent
+from tenfold.llm.budget import Claim, Spent
 from tenfold.llm.database import Database
 from tenfold.llm.prices import Prices
-from tenfold.llm.types import Reply, Request
+from tenfold.llm.types import Reply, Request, Usage
 
 __all__ = ["Expected", "Ledger", "forecast", "print_rows", "summary"]
 
@@ -60,6 +60,11 @@ class Ledger:
         row = (request.tag, role, node, reply.model, reply.source, int(is_hit), *counted)
         values = (time.time(), *row, reply.cost, reply.latency, reply.request_key)
         self._database.write(f"INSERT INTO calls VALUES ({','.join('?' * len(values))})", values)
+
+    def add_lost(self, request: Request, model: str, claim: Claim) -> None:
+        """Book a try whose answer was lost and that may have been billed, at its worst case."""
+        usage = Usage(claim.prompt, claim.completion, 0, True)
+        self.add(request, Reply((), (), usage, claim.usd, 0.0, "lost", "", (), model))
 
     def spent(self) -> dict[str, Spent]:
         """What was spent so far, by role. Hits are counted, not their tokens."""

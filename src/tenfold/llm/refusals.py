@@ -8,6 +8,7 @@ from typing import Any
 
 from tenfold.core.errors import TenfoldError
 from tenfold.llm.errors import ContextOverflow, KeyRefused, ModelUnknown, RequestRefused, Transient
+from tenfold.llm.secrets import host_variable
 
 __all__ = ["meaning", "refused_parameter", "seconds_to_wait"]
 
@@ -30,7 +31,7 @@ _PARAMETERS = {
 
 
 def meaning(status: int, body: Any, headers: Mapping[str, str], endpoint: str, model: str) -> TenfoldError | Transient:
-    """The error that an HTTP status of 400 or more stands for.
+    """The error that an HTTP status of 300 or more stands for.
 
     Args:
         status: HTTP status.
@@ -41,6 +42,8 @@ def meaning(status: int, body: Any, headers: Mapping[str, str], endpoint: str, m
     """
     words, code = _words(body)
     said = f"{endpoint} answered {status}" + (f": {words}" if words else "")
+    if status < 400:
+        return ModelUnknown(_sentence(f"{endpoint} has moved to {headers.get('location', 'nowhere')}"), "Use that address.")
     if status == 429 and code == "insufficient_quota":
         return KeyRefused(_sentence(said), "The account has no quota left: check its plan and billing.")
     if status in (408, 409, 429) or status >= 500:
@@ -49,7 +52,7 @@ def meaning(status: int, body: Any, headers: Mapping[str, str], endpoint: str, m
             retry_after=seconds_to_wait(headers.get("retry-after"), time.time()),
         )
     if status in (401, 403):
-        return KeyRefused(_sentence(said), "Check the key: tenfold.llm.secrets says where it is looked for.")
+        return KeyRefused(_sentence(said), f"Check the key in key_file, {host_variable(endpoint)} or OPENAI_API_KEY.")
     if status == 413 or code == "context_length_exceeded" or _OVERFLOW.search(f"{words} {code}"):
         tokens, limit = _sizes(body, words)
         hint = "Shorten the prompt, lower max_tokens, or use a model that reads more."

@@ -11,13 +11,16 @@ import random
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 from tenfold.llm.budget import Hold
-from tenfold.llm.errors import ContextOverflow, EndpointDown, ModelError, Transient
+from tenfold.llm.errors import ContextOverflow, EndpointDown, ModelError, ScriptFailed, Transient
 from tenfold.llm.limits import Limits
 from tenfold.llm.types import Reply
 
 __all__ = ["Retry"]
+
+Got = TypeVar("Got")
 
 _FATAL_IN_A_ROW = 5
 _PATIENCE = 120.0
@@ -82,7 +85,8 @@ class Retry:
                 raise EndpointDown(f"{self._endpoint} broke off in the middle of a stream: {failure.message}.") from None
             return
 
-    async def _once(self, send, hold: Hold):
+    async def _once(self, send: Callable[[], Awaitable[Got]], hold: Hold) -> Got:
+        """One try, unless the breaker is open."""
         if self._fatal >= _FATAL_IN_A_ROW:
             failed = f"{self._endpoint} failed {self._fatal} times in a row; nothing more is sent."
             message = f"{failed} The last said: {self._last}"
@@ -104,8 +108,10 @@ class Retry:
     async def _before_next(self, failure: Transient, number: int, started: float, hold: Hold, limits: Limits) -> None:
         """Wait for the next try, or raise if there is none."""
         with self._lock:
-            delay = min(_LONGEST, self._first * 2 ** (number - 1)) * (0.5 + self._random.random())
-        delay = max(delay, failure.retry_after or 0.0)
+            jitter = self._random.random()
+        delay = min(_LONGEST, self._first * 2 ** (number - 1)) * (0.5 + jitter)
+        # Those who were told the same time must not all come back at it.
+        delay = max(delay, (failure.retry_after or 0.0) * (1 + 0.1 * jitter))
         waited = time.monotonic() - started
         if number == self._tries or waited + delay > self._patience:
             asked = f" It asks to wait {failure.retry_after:.0f} s." if (failure.retry_after or 0) > self._patience else ""
@@ -120,7 +126,7 @@ class Retry:
         await limits.wait(hold.claim)
 
     def _count(self, error: ModelError) -> None:
-        if isinstance(error, ContextOverflow):
+        if isinstance(error, (ContextOverflow, ScriptFailed)):
             return
         with self._lock:
             self._fatal += 1

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.llm.background import in_thread
-from tenfold.llm.errors import RequestRefused
+from tenfold.llm.errors import ScriptFailed
 from tenfold.llm.tokens import estimate, estimated_usage
 from tenfold.llm.types import Reply, Request, Usage
 
@@ -71,7 +71,7 @@ class Script:
         """The reply.
 
         Raises:
-            RequestRefused: the function raised, returned no text, or took longer than the timeout.
+            ScriptFailed: the function raised, returned no text, or took longer than the timeout.
         """
         started = time.perf_counter()
         texts = []
@@ -99,13 +99,13 @@ class Script:
                     text = await in_thread(self._function, request)
         except TimeoutError:
             hint = "Raise the timeout, or mend the function."
-            raise RequestRefused(f"{self.identity} took longer than {self._timeout:g} s.", hint) from None
+            raise ScriptFailed(f"{self.identity} took longer than {self._timeout:g} s.", hint) from None
         except TenfoldError:
             raise
         except Exception as error:
-            raise RequestRefused(f"{self.identity} raised {type(error).__name__}: {str(error)[:300]}.") from error
+            raise ScriptFailed(f"{self.identity} raised {type(error).__name__}: {str(error)[:300]}.") from error
         if not isinstance(text, str):
-            raise RequestRefused(f"{self.identity} returned {type(text).__name__}.", "It must return a str.")
+            raise ScriptFailed(f"{self.identity} returned {type(text).__name__}.", "It must return a str.")
         return text
 
 

@@ -14,7 +14,7 @@ from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.extras import require
 from tenfold.llm import refusals, wire
 from tenfold.llm.errors import EndpointDown, ModelUnknown, RequestRefused, Transient
-from tenfold.llm.secrets import find_key, host_variable, is_loopback
+from tenfold.llm.secrets import find_key, host_variable, is_loopback, scrub
 from tenfold.llm.tokens import estimated_usage
 from tenfold.llm.types import Reply, Request
 
@@ -108,21 +108,17 @@ class Server:
                             yield pieces[-1]
         except Transient:
             raise
+        except (AttributeError, TypeError):  # the package does not check what a server streams
+            raise Transient("the stream is no chat completion", billed=True) from None
         except Exception as error:
             self._fail(error)
-        text = "".join(pieces)
+        text = scrub("".join(pieces))
         usage = counted or estimated_usage(request, [text])
         yield Reply((text,), (reason,), usage, None, time.perf_counter() - started, model=request.model or self.model)
 
     async def models(self) -> list[str]:
         """Names of the models that the server says it has, sorted. Raises as `complete`."""
-
-        async def send(client: Any) -> list[str]:
-            raw = await client.models.with_raw_response.list()
-            rows = _decoded(raw.http_response.content).get("data") or []
-            return sorted(str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row)
-
-        return await self._guarded(send)
+        return await self._plainly(_listed)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """The vectors of texts, in their order, from the server's /embeddings. Raises as `complete`."""
@@ -135,7 +131,7 @@ class Server:
             except (TypeError, KeyError, ValueError):
                 raise Transient("the answer holds no vectors", billed=True) from None
 
-        return await self._guarded(send)
+        return await self._plainly(send)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -152,12 +148,20 @@ class Server:
     async def _adapting(self, send: Callable[[Any], Awaitable[Made]], request: Request) -> Made:
         """Send; where the server does not know a parameter that we can do without, remember that and send again."""
         while True:
+            left_out = set(self._without)
             try:
                 return await self._guarded(send, request.model)
             except _Refused as refused:
-                if refused.parameter in self._without or not self._can_do_without(refused.parameter, request):
+                # Many may be refused at once: what counts is what this one was sent without.
+                if refused.parameter in left_out or not self._can_do_without(refused.parameter, request):
                     raise refused.error from None
                 self._without.add(refused.parameter)
+
+    async def _plainly(self, send: Callable[[Any], Awaitable[Made]]) -> Made:
+        try:
+            return await self._guarded(send)
+        except _Refused as refused:
+            raise refused.error from None
 
     def _can_do_without(self, parameter: str, request: Request) -> bool:
         if parameter != "response_format":
@@ -186,7 +190,7 @@ class Server:
         """Raise what an HTTP status means; return if the error is of another kind."""
         response = getattr(error, "response", None)
         status = getattr(error, "status_code", None)
-        if response is None or not isinstance(status, int) or status < 400:
+        if response is None or not isinstance(status, int) or status < 300:
             return
         self._was_reached = True
         body = getattr(error, "body", None) or response.text
@@ -216,9 +220,7 @@ class Server:
     async def _names(self, most: int = 20) -> list[str]:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(min(5.0, self._timeout)):
-                raw = await self._client().models.with_raw_response.list()
-            rows = _decoded(raw.http_response.content).get("data") or []
-            names = sorted(str(row["id"]) for row in rows)
+                names = await _listed(self._client())
             return [*names[:most], f"and {len(names) - most} more"] if len(names) > most else names
         return []
 
@@ -249,8 +251,12 @@ class Server:
 
     def _opened(self) -> Any:
         openai = require("openai", "llm")
-        # A proxy of the environment must not come between us and this machine.
-        http = openai.DefaultAsyncHttpxClient(trust_env=not is_loopback(self.endpoint))
+        is_plain = self.endpoint.startswith("http:")
+        # A proxy of the environment must not come between us and this machine. Reading the system's certificates takes
+        # 0.1 s: without TLS there are none to check, and no redirect leads to a place where there would be.
+        http = openai.DefaultAsyncHttpxClient(
+            trust_env=not is_loopback(self.endpoint), verify=not is_plain, follow_redirects=not is_plain
+        )
         return openai.AsyncOpenAI(
             base_url=self.endpoint, api_key=self._key or "none", max_retries=0, timeout=self._timeout, http_client=http
         )
@@ -264,9 +270,16 @@ class _Refused(Exception):
         self.parameter, self.error = parameter, error
 
 
+async def _listed(client: Any) -> list[str]:
+    rows = _decoded((await client.models.with_raw_response.list()).http_response.content).get("data")
+    rows = rows if isinstance(rows, list) else []
+    return sorted(str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row)
+
+
 def _decoded(content: bytes) -> Any:
     try:
-        body = json.loads(content)
+        # A server may repeat our key; from here on its words go to files and to people.
+        body = json.loads(scrub(content.decode()))
     except (ValueError, RecursionError):
         raise Transient(f"the answer is no JSON: {content[:80].decode('utf-8', 'replace')!r}", billed=True) from None
     if not isinstance(body, dict):

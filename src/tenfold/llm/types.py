@@ -13,7 +13,8 @@ from tenfold.core.errors import BadInput
 __all__ = ["Message", "Reply", "Request", "Tool", "ToolCall", "Usage", "image"]
 
 Role = Literal["system", "user", "assistant", "tool"]
-Source = Literal["live", "cache", "cassette", "engine"]
+# "lost" stands in ledgers only: a try that may have been billed and whose answer never came.
+Source = Literal["live", "cache", "cassette", "engine", "lost"]
 _ROLES = ("system", "user", "assistant", "tool")
 
 

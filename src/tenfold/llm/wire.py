@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenfold.llm.errors import RequestRefused, Transient
-from tenfold.llm.secrets import scrub
 from tenfold.llm.tokens import estimated_usage
 from tenfold.llm.types import Message, Reply, Request, ToolCall, Usage
 
@@ -42,7 +41,7 @@ def reply(body: Any, request: Request, model: str, latency: float) -> Reply:
         raise Transient(f"the answer is no chat completion: {_short(body)}", billed=True)
     try:
         messages = [choice["message"] for choice in choices]
-        texts = tuple(scrub(str(message.get("content") or message.get("refusal") or "")) for message in messages)
+        texts = tuple(str(message.get("content") or message.get("refusal") or "") for message in messages)
         reasons = tuple(str(choice.get("finish_reason") or "stop") for choice in choices)
         calls = tuple(_call(call) for call in messages[0].get("tool_calls") or ())
     except (KeyError, TypeError, AttributeError):

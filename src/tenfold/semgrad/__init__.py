@@ -10,7 +10,7 @@ is shown beside a node's value (its neighbourhood) is a choice; instructions are
 | `prompts.py` | every word that a model reads, and the parsers of replies |
 | `samples.py` | rows with targets, checked before anything is spent |
 | `calls.py`, `roles.py` | requests without barriers; who answers in which role |
-| `runtime.py` | `run`: the graph on many samples at once; memo; `Trace` |
+| `runtime.py`, `memo.py` | `run`: the graph on many samples at once; `Trace`; what is known already |
 | `backward.py` | `backpropagate`: text (full, self, bare, none) and numeric (equals autograd) |
 | `losses.py` | exact, numeric, regex, f1, judge, callable: output -> (score, feedback) |
 | `policies.py` | which parameters move in a round: full, subset, one, bandit, auto; which errors are drawn |
@@ -23,9 +23,10 @@ is shown beside a node's value (its neighbourhood) is a choice; instructions are
 | `questions.py` | our generator of questions (arithmetic, navigation, counting, shuffled objects, boolean) |
 | `tasks.py` | the five offline tasks: graph, right and random instructions, questions |
 | `datasets.py` | BIG-Bench Hard, GSM8K, LIAR from the user's data folder; disjoint splits |
-| `runners.py` | the paper's protocols with their forecasts of calls |
+| `protocols.py`, `runners.py` | the paper's graphs and ablations; its experiments with their forecasts of calls |
 | `compare.py` | modes or packages x seeds, with intervals |
-| `peers.py` | TextGrad, OptoPrime, COPRO, GEPA on the same model, split and budget |
+| `liar_offline.py` | a negative result: LIAR with the rules engine |
+| `peers/` | TextGrad, OptoPrime, COPRO, GEPA on the same model, split and budget |
 | `config.py` | the file of `tenfold semgrad run` |
 | `pictures.py` | graph, curves, prompt differences |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     from tenfold.semgrad.graph import Graph, Node
     from tenfold.semgrad.history import Round, Step
     from tenfold.semgrad.losses import Judge
+    from tenfold.semgrad.memo import Memo
     from tenfold.semgrad.optimiser import optimise
     from tenfold.semgrad.result import Result
-    from tenfold.semgrad.runtime import Memo, Sampling, Trace, run
+    from tenfold.semgrad.runners import Plan, PlannedRun, plan, run_plan
+    from tenfold.semgrad.runtime import Sampling, Trace, run
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
@@ -56,8 +59,10 @@ _HOME = {
     "Gradients": "backward",
     "Graph": "graph",
     "Judge": "losses",
-    "Memo": "runtime",
+    "Memo": "memo",
     "Node": "graph",
+    "Plan": "runners",
+    "PlannedRun": "runners",
     "Result": "result",
     "Round": "history",
     "Sampling": "runtime",
@@ -67,8 +72,10 @@ _HOME = {
     "backpropagate": "backward",
     "forecast": "costs",
     "optimise": "optimiser",
+    "plan": "runners",
     "read_config": "config",
     "run": "runtime",
+    "run_plan": "runners",
 }
 
 __all__ = [
@@ -81,6 +88,8 @@ __all__ = [
     "Judge",
     "Memo",
     "Node",
+    "Plan",
+    "PlannedRun",
     "Result",
     "Round",
     "Sampling",
@@ -90,8 +99,10 @@ __all__ = [
     "backpropagate",
     "forecast",
     "optimise",
+    "plan",
     "read_config",
     "run",
+    "run_plan",
 ]
 
 

@@ -11,7 +11,8 @@ from tenfold.core.errors import BadInput
 from tenfold.semgrad.backward import Gradients
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.losses import loss_named
-from tenfold.semgrad.runtime import GREEDY, Memo, Sampling, Trace, evaluate
+from tenfold.semgrad.memo import Memo
+from tenfold.semgrad.runtime import GREEDY, Sampling, Trace, evaluate
 
 __all__ = ["Attribution", "advised", "attribute"]
 
@@ -81,7 +82,7 @@ def attribute(
         raise BadInput(f"Sample {sample} failed, so that nothing can be swapped in it: {trace.errors[number]}")
     loss = loss_named(metric)
     rows = []
-    memo = Memo()
+    memo: Memo[str] = Memo()
     with open_calls(models) as calls:
 
         def rerun(preset: Mapping[str, Any]) -> Trace:

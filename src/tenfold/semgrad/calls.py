@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from tenfold.core.errors import BadInput, BudgetReached, TenfoldError
 from tenfold.llm.types import Reply, Request
+from tenfold.semgrad.memo import Memo
 
 __all__ = ["Calls", "Model", "Store", "Then", "is_fatal"]
 
@@ -66,6 +67,7 @@ class Calls:
         owned: clients that `close` closes too.
         recorded: roles whose clients put replies into the store themselves.
         counts: requests by role, whatever answered them.
+        memo: replies to requests of `ask`, used again; None = ask again every time.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Calls:
             raise BadInput(f"concurrency is {concurrency}; it must be at least 1.")
         self.clients, self.concurrency, self.store = dict(clients), concurrency, store
         self._owned, self._recorded = tuple(owned), frozenset(recorded)
+        self.memo: Memo[Reply] | None = None
         self.counts: dict[str, int] = {}
         self._waiting: deque[tuple[str, Request, Then]] = deque()
         self._flying: dict[asyncio.Task[Reply], tuple[Request, str, Then]] = {}
@@ -109,6 +112,11 @@ class Calls:
 
     def ask(self, role: str, request: Request, then: Then) -> None:
         """Have `then` called with the reply, at once where it can be had at once."""
+        memo, key = self.memo, (role, request.prompt)
+        reply = None if memo is None else memo.get(key)
+        if reply is not None:
+            then(reply, None)
+            return
         try:
             reply = self.now(role, request)
         except TenfoldError as error:
@@ -116,10 +124,16 @@ class Calls:
                 raise
             then(None, error)
             return
+
+        def kept(reply: Reply | None, error: TenfoldError | None) -> None:
+            if reply is not None and memo is not None:
+                memo.put(key, reply)
+            then(reply, error)
+
         if reply is None:
-            self.later(role, request, then)
+            self.later(role, request, kept)
         else:
-            then(reply, None)
+            kept(reply, None)
 
     def run(self, feed: Callable[[], bool] = lambda: False) -> None:
         """Work until nothing is left.
@@ -139,6 +153,8 @@ class Calls:
         finally:
             self._waiting.clear()
             self._feed = _nothing
+            if self.memo is not None:
+                self.memo.turn()
 
     def stop(self) -> None:
         """Give up everything that is waiting or in flight: its replies are not needed any more."""

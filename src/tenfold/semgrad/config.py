@@ -141,7 +141,7 @@ def _checked(path: Path, key: str, value: Any) -> Any:
         wanted = "true or false" if bool in kinds else "text" if str in kinds else "a number"
         raise BadInput(f"{path}: {key} is {str(value)[:40]!r}; it must be {wanted}.")
     if key in ("run_dir", "cache", "cassette", "key_file"):
-        return str(path.parent / value)
+        return str(path.parent / str(value))
     return value
 
 

@@ -1,7 +1,7 @@
 """What a run did, step by step, in plain JSON types without times: the same seed and engine write the same bytes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from tenfold.core.errors import BadInput
@@ -9,14 +9,24 @@ from tenfold.core.errors import BadInput
 __all__ = ["Round", "Step", "Tally"]
 
 
-@dataclass(frozen=True)
-class Round:
+class _Entry(dict[str, Any]):
+    """A JSON object whose entries can be read as attributes too: histories are written, sent and drawn as they are."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Round(_Entry):
     """One draw of errors, what came of it, and the verdict.
 
     Attributes:
         samples: numbers of the training samples that were drawn.
         values: of query variables and nodes, for each drawn sample.
-        gradients: for each drawn sample: {"nodes", "edges", "missing", "errors"} (see `backward.Gradients`).
+        gradients: for each drawn sample: {"nodes", "edges", "missing", "errors"} (see `backward.Gradients`); empty at the
+            level none.
         chosen: parameters that were to move.
         proposals: new texts by parameter.
         dropped: why a proposal was dropped, by parameter: no tags, identical, too long, no feedback, failed.
@@ -25,19 +35,22 @@ class Round:
         reason: why, in a word or two.
     """
 
-    samples: tuple[int, ...]
-    values: tuple[Mapping[str, str], ...]
-    gradients: tuple[Mapping[str, Any], ...]
-    chosen: tuple[str, ...]
-    proposals: Mapping[str, str]
-    dropped: Mapping[str, str]
+    samples: list[int]
+    gradients: list[dict[str, Any]]
+    chosen: list[str]
+    proposals: dict[str, str]
+    dropped: dict[str, str]
     score: float | None
     accepted: bool
     reason: str
 
+    @property
+    def values(self) -> list[dict[str, str]]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The texts of the drawn samples: the word of a trace, which hides the method of dictionaries."""
+        return self["values"]
 
-@dataclass(frozen=True)
-class Step:
+
+class Step(_Entry):
     """One step: one round, or with the policy auto up to a few.
 
     Attributes:
@@ -45,38 +58,33 @@ class Step:
         rounds: in order.
         score: of the kept graph after the step, on the training samples.
         best: the highest score so far.
+        accepted: whether a candidate was kept.
         instructions: of the kept graph after the step.
         evaluations: of the training set so far, the start's included.
     """
 
     step: int
-    rounds: tuple[Round, ...]
+    rounds: list[Round]
     score: float
     best: float
-    instructions: Mapping[str, str]
+    accepted: bool
+    instructions: dict[str, str]
     evaluations: int
-
-    @property
-    def accepted(self) -> bool:
-        """Whether a candidate was kept."""
-        return any(item.accepted for item in self.rounds)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> "Step":
-        """The inverse of `to_dict`.
+        """A step that was written as JSON.
 
         Raises:
             BadInput: it is no such value.
         """
-        try:
-            rounds = tuple(Round(**{**item, **_tuples(item)}) for item in found["rounds"])
-            return cls(**{**found, "rounds": rounds})
-        except (TypeError, KeyError) as error:
-            raise BadInput("The history of this run cannot be read.") from error
+        if not set(cls.__annotations__) <= set(found) or not isinstance(found["rounds"], list):
+            raise BadInput("The history of this run cannot be read: a step lacks an entry.")
+        return cls(found, rounds=[Round(item) for item in found["rounds"]])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dictionaries."""
+        return {**self, "rounds": [dict(item) for item in self.rounds]}
 
 
 @dataclass
@@ -89,7 +97,7 @@ class Tally:
         failed: samples that failed in an evaluation.
         backward_failed: backward calls that failed.
         stalled: rounds that brought no candidate: every proposal was dropped, or had been evaluated before.
-        notes: sentences, e.g. "nothing to learn".
+        notes: sentences, e.g. "Nothing to learn".
     """
 
     dropped: dict[str, int] = field(default_factory=dict)
@@ -103,7 +111,3 @@ class Tally:
         """Count dropped proposals."""
         for reason in reasons.values():
             self.dropped[reason] = self.dropped.get(reason, 0) + 1
-
-
-def _tuples(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(item[name]) for name in ("samples", "values", "gradients", "chosen")}

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from tenfold.core.errors import BadInput
 from tenfold.llm.scorer import Score, Scorer
@@ -131,8 +131,10 @@ def loss_named(metric: Any) -> Loss:
     """
     if isinstance(metric, str) and metric in METRICS:
         return METRICS[metric]()
-    if isinstance(metric, Judge) or callable(metric):
+    if isinstance(metric, Judge):
         return metric
+    if callable(metric):
+        return cast(Scorer, metric)
     raise BadInput(f"The metric {metric!r} is unknown.", f"Metrics are: {', '.join(METRICS)}, or a function (task, output).")
 
 

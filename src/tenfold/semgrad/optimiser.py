@@ -1,7 +1,7 @@
 """Semantic gradient descent (section 1.1 of the spec): run, score, draw errors, backpropagate, propose, evaluate, keep."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from tenfold.semgrad.gates import GATES, Race, passes, race_order
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.history import Round, Step
 from tenfold.semgrad.losses import Judge, Loss, feedback_of, loss_named
+from tenfold.semgrad.memo import Memo
 from tenfold.semgrad.policies import POLICIES, Errors, Move, Record, choose
 from tenfold.semgrad.proposals import propose
 from tenfold.semgrad.result import Result
-from tenfold.semgrad.roles import engine_notice, open_calls
-from tenfold.semgrad.runtime import GREEDY, Memo, Sampling, Trace, evaluate
+from tenfold.semgrad.roles import engine_notice, open_calls, unfollowable
+from tenfold.semgrad.runtime import GREEDY, Sampling, Trace, evaluate
 from tenfold.semgrad.samples import Sample, check_disjoint, digest, prepare
 
 __all__ = ["Settings", "optimise"]
@@ -200,7 +201,8 @@ class _Search:
     ) -> None:
         self.graph, self.train, self.test, self.loss = graph, train, test, loss
         self.calls, self.settings, self.folder, self.on_step = calls, settings, run, on_step
-        self.memo = Memo() if settings.memo else None
+        self.memo: Memo[str] | None = Memo() if settings.memo else None
+        calls.memo = Memo(limit=10_000) if settings.memo else None
         self.errors, self.record = Errors(settings.pick, settings.errors), Record()
         self.output = tuple(name for name in graph.trainable if graph.owner(name).output)
         self.seen: set[tuple[str, ...]] = set()
@@ -249,6 +251,7 @@ class _Search:
     def note_start(self) -> None:
         self.result.start_score = self.result.score = self.result.kept_score = self.kept.score
         right = sum(score == 1 for score in self.kept.scores)
+        self.result.tally.notes += [] if not self.result.notice else unfollowable(self.graph)
         if self.kept.score == 0:
             outputs = "; ".join(repr(str(answer)[:60]) for answer in self.kept.answers[:3])
             self.result.tally.notes.append(f"No answer is right at the start. The first outputs are: {outputs}.")
@@ -275,9 +278,14 @@ class _Search:
             if rounds and self.is_over():
                 break
             rounds.append(self.one_round())
-        scores = self.result
         made = Step(
-            number, tuple(rounds), self.kept.score, scores.score, dict(self.kept.graph.instructions), scores.evaluations
+            step=number,
+            rounds=rounds,
+            score=self.kept.score,
+            best=self.result.score,
+            accepted=any(item.accepted for item in rounds),
+            instructions=self.kept.graph.instructions,
+            evaluations=self.result.evaluations,
         )
         self.result.add(made, self.folder)
         if self.on_step is not None:
@@ -300,9 +308,18 @@ class _Search:
         self.result.tally.drop(proposals.dropped)
         self.round += 1
         score, accepted, reason = self.decide(proposals.texts, move)
-        texts = tuple({name: str(value) for name, value in sample.items()} for sample in values)
-        found = tuple({} if gradient is None else gradient.to_dict() for gradient in gradients)
-        return Round(drawn, texts, found, move.parameters, proposals.texts, proposals.dropped, score, accepted, reason)
+        shown = (*self.graph.queries, *self.graph.structure.order)  # values come in any order
+        return Round(
+            samples=list(drawn),
+            values=[{name: str(sample[name]) for name in shown} for sample in values],
+            gradients=[{} if gradient is None else gradient.to_dict() for gradient in gradients],
+            chosen=list(move.parameters),
+            proposals=proposals.texts,
+            dropped=proposals.dropped,
+            score=score,
+            accepted=accepted,
+            reason=reason,
+        )
 
     def go_to(self, trace: Trace) -> None:
         """Go on from another graph: every draw of errors is new there."""
@@ -384,7 +401,7 @@ def _verdict(gain: float, accepted: bool, follows: bool) -> str:
 
 def _gradients_again(
     graph: Graph, rows: Sequence[Sample], loss: Loss, settings: Settings, models: Any, account: Any, client: dict[str, Any],
-    instructions: dict[str, str], number: int,
+    instructions: Mapping[str, str], number: int,
 ) -> dict[str, Any]:  # fmt: skip
     """The gradients of a sample that was not drawn: run it with the texts of that time, and backpropagate."""
     then, sample = graph.with_instructions(instructions), rows[number]

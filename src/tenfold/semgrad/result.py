@@ -67,8 +67,8 @@ class Result:
     def gradients(self, step: int, sample: int | str) -> dict[str, Any]:
         """The gradients of a training sample in a step.
 
-        A sample that was not drawn then is run and backpropagated now, with the texts that the step began with; what that
-        takes counts against the same budget.
+        A sample that was not drawn then is run and backpropagated now, with the texts that the step began with (or would
+        have begun with, after a run that ended early); what that takes counts against the same budget.
 
         Args:
             step: from 1.
@@ -81,17 +81,18 @@ class Result:
             BadInput: there was no such step or sample; in a run that was read back: the sample was not drawn.
         """
         made = next((item for item in self.history if item.step == step), None)
-        if made is None:
+        is_later = self.again is not None and self.settings is not None and len(self.history) < step <= self.settings.steps
+        if made is None and not is_later:
             raise BadInput(f"The run has no step {step}.", f"It has {len(self.history)} steps and ended by: {self.stopped}.")
         number = self._number(sample)
-        for item in made.rounds:
+        for item in made.rounds if made is not None else ():
             if number in item.samples:
                 place = item.samples.index(number)
                 return {**item.gradients[place], "values": dict(item.values[place])}
         if self.again is not None and 0 <= number < len(self.samples):
-            before = self.history[step - 2].instructions if step > 1 else self.start.instructions
-            return self.again(before, number)
-        drawn = sorted({number for item in made.rounds for number in item.samples})
+            earlier = self.history[: step - 1]
+            return self.again(earlier[-1].instructions if earlier else self.start.instructions, number)
+        drawn = sorted({number for item in made.rounds for number in item.samples}) if made is not None else []
         raise BadInput(f"Sample {sample} was not drawn in step {step}.", f"Drawn were: {', '.join(map(str, drawn))}.")
 
     def to_dict(self) -> dict[str, Any]:

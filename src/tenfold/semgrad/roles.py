@@ -1,5 +1,6 @@
 """Who answers: the roles forward, backward, optimise and judge, each by a model string or a client."""
 
+import difflib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,12 @@ from tenfold.llm.budget import Account, Budget
 from tenfold.llm.client import Client
 from tenfold.llm.models import open_backend
 from tenfold.semgrad.calls import Calls
+from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.store import Recorded, Replies
 
-__all__ = ["ROLES", "engine_notice", "open_calls", "roles"]
+__all__ = ["ROLES", "engine_notice", "open_calls", "roles", "unfollowable"]
 
 ROLES = ("forward", "backward", "optimise", "judge")
-NOTICE = "Made with engine:rules, which is a rules engine and not a language model."
 
 
 def roles(models: Any) -> dict[str, Any]:
@@ -41,7 +42,26 @@ def roles(models: Any) -> dict[str, Any]:
 def engine_notice(models: Any) -> str:
     """The sentence that every result made with the rules engine begins with; empty for language models alone."""
     names = [model if isinstance(model, str) else model.identity for model in roles(models).values()]
-    return NOTICE if any(name.startswith("engine:") for name in names) else ""
+    if not any(name.startswith("engine:rules") for name in names):
+        return ""
+    from tenfold.llm.engine import NOTICE
+
+    return NOTICE
+
+
+def unfollowable(graph: Graph) -> list[str]:
+    """A sentence for each text of which the rules engine cannot follow a part, with what is near in its language."""
+    from tenfold.llm.engine.language import library, program
+
+    known = [step.text for kind in ("leaf", "combine") for step in library(kind)]
+    found = []
+    for name, text in graph.instructions.items():
+        unknown = program(text).unknown
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], known, 2, 0.3)
+            like = f" Near are: {' '.join(near)}" if near else ""
+            found.append(f"engine:rules cannot follow in {name!r}: {' '.join(unknown)}{like}")
+    return found
 
 
 @contextmanager

@@ -16,10 +16,11 @@ from tenfold.llm.types import Message, Reply, Request
 from tenfold.semgrad.calls import Calls, is_fatal
 from tenfold.semgrad.graph import Graph, Node, fill
 from tenfold.semgrad.losses import Judge, Loss, score_of
+from tenfold.semgrad.memo import Memo
 from tenfold.semgrad.prompts import forward_prompt, hints_block, parse_output, task_block
 from tenfold.semgrad.samples import Sample, prepare
 
-__all__ = ["GREEDY", "Memo", "Sampling", "Trace", "evaluate", "node_inputs", "node_prompt", "run"]
+__all__ = ["GREEDY", "Sampling", "Trace", "evaluate", "node_inputs", "node_prompt", "run"]
 
 
 class Sampling(NamedTuple):
@@ -77,37 +78,6 @@ class Trace:
         return sum(error is not None for error in self.errors)
 
 
-class Memo:
-    """Values by what their prompts are made of; bounded, and the same in any order of replies.
-
-    Args:
-        limit: entries; past it, what no pass has used since the last turn is dropped. Turns happen between passes.
-    """
-
-    def __init__(self, limit: int = 100_000) -> None:
-        self.limit = limit
-        self._young: dict[tuple[Any, ...], str] = {}
-        self._old: dict[tuple[Any, ...], str] = {}
-
-    def get(self, key: tuple[Any, ...]) -> str | None:
-        """The value, or None."""
-        found = self._young.get(key)
-        if found is None and self._old:
-            found = self._old.get(key)
-            if found is not None:
-                self._young[key] = found
-        return found
-
-    def put(self, key: tuple[Any, ...], value: str) -> None:
-        """Keep a value."""
-        self._young[key] = value
-
-    def turn(self) -> None:
-        """Between passes: drop what was not used lately, if there is too much."""
-        if len(self._young) > self.limit // 2:
-            self._old, self._young = self._young, {}
-
-
 def run(
     graph: Graph,
     samples: Any,
@@ -115,7 +85,7 @@ def run(
     *,
     metric: Any = None,
     sampling: Sampling = GREEDY,
-    memo: Memo | None = None,
+    memo: Memo[str] | None = None,
     concurrency: int = 32,
     targets: bool | None = None,
 ) -> Trace:
@@ -156,7 +126,7 @@ def evaluate(
     *,
     loss: Loss | None = None,
     sampling: Sampling = GREEDY,
-    memo: Memo | None = None,
+    memo: Memo[str] | None = None,
     order: Sequence[int] | None = None,
     lost: Callable[[int, float], bool] | None = None,
     preset: Mapping[str, Any] | None = None,
@@ -232,7 +202,7 @@ class _Pass:
         calls: Calls,
         loss: Loss | None,
         sampling: Sampling,
-        memo: Memo | None,
+        memo: Memo[str] | None,
         lost: Callable[[int, float], bool] | None,
         preset: Mapping[str, Any],
     ) -> None:

@@ -9,6 +9,8 @@ import signal
 import socket
 import sys
 import tempfile
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -67,13 +69,14 @@ def serve(host: str = "127.0.0.1", port: int = 7860, auth_file: Path | None = No
     listener = _bind(host, port)
     folder = Path(tempfile.mkdtemp(prefix=f"tenfold-{secrets.token_hex(16)}-"))  # mode 0700
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    previous = signal.signal(signal.SIGTERM, _stop)
+    previous = {number: signal.signal(number, handler) for number, handler in _endings()}
     try:
         _run(listener, folder, users, public)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         listener.close()
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _run(listener: socket.socket, folder: Path, users: dict[str, str] | None, public: bool) -> None:
@@ -86,6 +89,7 @@ def _run(listener: socket.socket, folder: Path, users: dict[str, str] | None, pu
     themes = importlib.import_module("gradio.themes")
     fonts = [themes.Font(name.strip().strip("'")) for name in FONT.split(",")]
     mono = [themes.Font("ui-monospace"), themes.Font("monospace")]
+    warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it was not asked for
     app = gr.mount_gradio_app(
         FastAPI(docs_url=None, redoc_url=None, openapi_url=None),
         demo,
@@ -124,6 +128,14 @@ def _bind(host: str, port: int) -> socket.socket:
         ) from error
     listener.listen(128)
     return listener
+
+
+def _endings() -> Iterator[tuple[int, Any]]:
+    """The signals that end the server in order, with what to do. A closed terminal (SIGHUP) ends it as SIGTERM does."""
+    yield signal.SIGTERM, _stop
+    hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        yield hangup, lambda *_: signal.raise_signal(signal.SIGTERM)
 
 
 def _stop(number: int, _: FrameType | None) -> None:

@@ -16,7 +16,9 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from tenfold.studio.passwords import is_loopback
 
 __all__ = ["MAX_FILE", "MAX_REQUEST", "Guard"]
 
@@ -49,7 +51,7 @@ class Guard:
     def __init__(self, app: App, folder: str, loopback_only: bool = True) -> None:
         self.app, self.folder, self.loopback_only = app, folder, loopback_only
         self.owned: OrderedDict[str, set[str]] = OrderedDict()
-        self._paths = re.compile(re.escape(folder.encode()) + rb"/[^\"\\\s<>?#]+")
+        self._paths = re.compile(re.escape(folder.encode()) + rb"/[^\"\\<>\r\n]+")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,12 +87,11 @@ class Guard:
         return token, True
 
     def _refuse(self, scope: Scope, headers: dict[str, str], browser: str) -> tuple[int, str] | None:
-        host = urlsplit(f"//{headers.get('host', '')}")
-        if self.loopback_only and host.hostname not in ("127.0.0.1", "localhost", "::1"):
+        if self.loopback_only and not is_loopback(_split(f"//{headers.get('host', '')}").hostname or ""):
             return 403, "This address is not served."
         origin = headers.get("origin")
         writes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
-        if writes and origin and urlsplit(origin).netloc != headers.get("host"):
+        if writes and origin and _split(origin).netloc != headers.get("host"):
             return 403, "This request comes from another site."
         if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > MAX_REQUEST:
             return 413, f"The upload is larger than {MAX_REQUEST >> 20} MB."
@@ -106,13 +107,13 @@ class Guard:
         wanted = posixpath.normpath(name)
         if "://" in name or name.lower().startswith(("http:", "https:", "//")) or "\\" in name or "\0" in name:
             return 403, "Only files of this studio are served."
-        if wanted not in self.owned[browser]:
+        if wanted not in self.owned.get(browser, ()):
             return 403, "That file is not yours."
         return None
 
     async def _checked(self, scope: Scope, receive: Receive, headers: dict[str, str], browser: str) -> Receive:
         """Count the body as it comes; of a call, read it whole and look at every path in it."""
-        is_upload = "/upload" in scope["path"] or headers.get("content-type", "").startswith("multipart/")
+        is_upload = scope["path"].endswith("/upload") or headers.get("content-type", "").startswith("multipart/")
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return receive
         limit = MAX_REQUEST if is_upload else MAX_CALL
@@ -155,8 +156,8 @@ class Guard:
                 raise PermissionError from None
         for key, text in _strings(call):
             decoded = _decoded(text)
-            names_file = key == "path" or self.folder in decoded or "file=" in decoded
-            if names_file and text and posixpath.normpath(decoded.rpartition("file=")[2]) not in self.owned[browser]:
+            names_file = key in ("path", "url") or self.folder in decoded
+            if names_file and text and posixpath.normpath(decoded.rpartition("file=")[2]) not in self.owned.get(browser, ()):
                 raise PermissionError
 
     def _remembering(self, send: Send, browser: str, is_new: bool) -> Send:
@@ -173,7 +174,10 @@ class Guard:
             elif reads and message.get("body"):
                 text = rest + message["body"]
                 for found in self._paths.finditer(text):
-                    self.owned[browser].add(posixpath.normpath(unquote(found.group().decode("utf-8", "replace"))))
+                    # A browser may have been forgotten meanwhile: MAX_BROWSERS others came.
+                    self.owned.setdefault(browser, set()).add(
+                        posixpath.normpath(unquote(found.group().decode("utf-8", "replace")))
+                    )
                 rest = text[-4096:]  # a path may be cut by the end of a message
             await send(message)
 
@@ -189,6 +193,14 @@ def _headers(new_browser: str | None) -> list[tuple[bytes, bytes]]:
     if new_browser is not None:
         fixed.append((b"set-cookie", f"{COOKIE}={new_browser}; Path=/; HttpOnly; SameSite=Strict".encode()))
     return fixed
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; of a malformed one, none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _decoded(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from tenfold.core.errors import BadInput
-from tenfold.udrl.mdp import MDP
+from tenfold.udrl.mdp import MDP, check_memory, empty_start, whole
 
 __all__ = ["bandit", "bandit_matrix", "cycle", "grid", "history_mdp", "line", "ray", "tiny_grid"]
 
@@ -34,7 +34,7 @@ def cycle(states: int = 3, horizon: int = 8, noise: float = 0.0, *, start_state:
         noise: p in [0, 1].
         start_state: None = start uniform over state and command; else in this state with h = N, goals uniform.
     """
-    _at_least(states, 2, "states")
+    whole(states, 2, "states")
     stay, step = np.eye(states), np.roll(np.eye(states), 1, axis=1)
     p = _noise(noise)
     kernel = np.stack([(1 - p) * stay + p * step, p * stay + (1 - p) * step], axis=1)
@@ -50,7 +50,7 @@ def line(states: int = 4, horizon: int = 4, noise: float = 0.0, *, start_state: 
         noise: p in [0, 1].
         start_state: None = start uniform over state and command; else in this state with h = N, goals uniform.
     """
-    _at_least(states, 2, "states")
+    whole(states, 2, "states")
     p = _noise(noise)
     here = np.arange(states)
     left, right = np.eye(states)[np.maximum(here - 1, 0)], np.eye(states)[np.minimum(here + 1, states - 1)]
@@ -71,11 +71,12 @@ def grid(rows: Sequence[str] = TINY_GRID, horizon: int = 4, noise: float = 0.0) 
     """
     cells = _cells(rows)
     kernel = _grid_kernel(cells, _noise(noise))
-    start = np.full((len(cells), _at_least(horizon, 1, "horizon"), len(cells)), 1.0)
+    start = empty_start(len(cells), horizon, len(cells))
+    start[:] = 1 / start.size
     return MDP.from_arrays(
         kernel,
         np.arange(len(cells)),
-        start / start.size,
+        start,
         horizon=horizon,
         labels=[f"({row},{column})" for row, column in cells],
         layout=tuple(rows),
@@ -158,7 +159,7 @@ def history_mdp(mdp: MDP, length: int = 3) -> MDP:
     Raises:
         BadInput: length below 1, or more tuples than fit.
     """
-    _at_least(length, 1, "length")
+    whole(length, 1, "length")
     successors = [np.flatnonzero(mdp.kernel[s].any(axis=0)) for s in range(mdp.states)]
     beginnings = np.flatnonzero(mdp.start.any(axis=(1, 2)))
     tuples = {(-1,) * (length - 1) + (int(s),): index for index, s in enumerate(beginnings)}
@@ -171,6 +172,8 @@ def history_mdp(mdp: MDP, length: int = 3) -> MDP:
                 queue.append(following)
         if len(tuples) > MAX_TUPLES:
             raise BadInput(f"History of length {length} has more than {MAX_TUPLES} tuples.", "Use a shorter length.")
+    # The kernel, the copy that an MDP keeps of it, and what checking that takes.
+    check_memory(3 * 8 * len(queue) ** 2 * mdp.actions, f"The kernel of {len(queue)} history tuples")
     last = np.array([history[-1] for history in queue])
     kernel = np.zeros((len(queue), mdp.actions, len(queue)))
     for index, history in enumerate(queue):
@@ -185,7 +188,7 @@ def history_mdp(mdp: MDP, length: int = 3) -> MDP:
 
 def _identity_goals(kernel: np.ndarray, horizon: int, start_state: int | None) -> MDP:
     states = len(kernel)
-    start = np.zeros((states, _at_least(horizon, 1, "horizon"), states))
+    start = empty_start(states, horizon, states)
     if start_state is None:
         start[:] = 1 / start.size
     elif 0 <= start_state < states:
@@ -196,7 +199,7 @@ def _identity_goals(kernel: np.ndarray, horizon: int, start_state: int | None) -
 
 
 def _cells(rows: Sequence[str]) -> list[tuple[int, int]]:
-    if not rows or any(len(row) != len(rows[0]) for row in rows):
+    if any(len(row) != len(rows[0]) for row in rows):
         raise BadInput("The rows of a grid must all have the same length.")
     cells = [(i, j) for i, row in enumerate(rows) for j, cell in enumerate(row) if cell != "#"]
     if not cells:
@@ -221,9 +224,3 @@ def _noise(noise: float) -> float:
     if not 0 <= noise <= 1:
         raise BadInput(f"noise is {noise}; it is a probability between 0 and 1.")
     return float(noise)
-
-
-def _at_least(value: int, least: int, name: str) -> int:
-    if isinstance(value, bool) or int(value) != value or value < least:
-        raise BadInput(f"{name} is {value}; it must be a whole number of at least {least}.")
-    return int(value)

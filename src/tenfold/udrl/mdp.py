@@ -6,6 +6,7 @@ process has states (s, h, g); `start` is the joint distribution over them, and i
 
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,10 +20,14 @@ from tenfold.core.errors import BadInput
 from tenfold.core.extras import require
 from tenfold.core.files import read_npz, write_atomic
 
-__all__ = ["MDP", "check_policy"]
+__all__ = ["MDP", "check_memory", "check_policy", "empty_start", "whole"]
 
 # Sums of probabilities that come from files and tables may be off by this much.
 SUM_TOLERANCE = 1e-9
+# What is made may take this share of the memory that is free before.
+MEMORY_SHARE = 0.75
+# Goals are numbered below this where nothing else bounds them.
+MAX_GOALS = 2**31
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +77,11 @@ class MDP:
         if successors != states or states == 0 or kernel.shape[1] == 0:
             raise BadInput(f"kernel has shape {kernel.shape}; it must be (states, actions, states) and not empty.")
         _check_kernel(kernel)
-        if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 1:
-            raise BadInput(f"horizon is {horizon}; it must be a whole number of at least 1.")
+        horizon = whole(horizon, 1, "horizon")
         start = _real(start, "start", 3)
-        if start.shape[:2] != (states, int(horizon)) or start.shape[2] == 0:
+        if start.shape[:2] != (states, horizon) or start.shape[2] == 0:
             raise BadInput(
-                f"start has shape {start.shape}; it must be (states, horizon, goals) = ({states}, {int(horizon)}, G).",
+                f"start has shape {start.shape}; it must be (states, horizon, goals) = ({states}, {horizon}, G).",
                 "A command with h above the horizon has no place; raise the horizon.",
             )
         _check_distribution(start)
@@ -121,27 +125,29 @@ class MDP:
         states = len(kernel)
         goals = np.arange(states) if goal_map is None else np.asarray(goal_map)
         if start is None:
-            if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 1:
-                raise BadInput(f"horizon is {horizon}; it must be a whole number of at least 1.")
-            goal_map_checked = _goal_map(goals, states, None)
-            count = int(goal_map_checked.max()) + 1
-            start = np.zeros((states, int(horizon), count))
+            count = int(_goal_map(goals, states, None).max()) + 1
+            start = empty_start(states, horizon, count)
             start[:, -1, :] = initial[:, None] / count
         return cls.from_arrays(kernel, goals, start, horizon=horizon, layout=layout)
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> "MDP":
+    def from_file(cls, path: str | os.PathLike[str], limit: int = 4 << 30) -> "MDP":
         """Read an .npz file with the arrays kernel, goal_map, start and horizon.
+
+        Args:
+            path: the file.
+            limit: bytes that it may unpack to.
 
         Raises:
             BadInput: not such a file, or its arrays do not make an MDP; the message names the file.
         """
-        arrays = read_npz(path, ("kernel", "goal_map", "start", "horizon"))
+        arrays = read_npz(path, ("kernel", "goal_map", "start", "horizon"), limit)
         horizon = arrays["horizon"]
         if horizon.size != 1 or not np.issubdtype(horizon.dtype, np.number):
             raise BadInput(f"{path}: horizon must be one whole number.")
         try:
-            return cls.from_arrays(arrays["kernel"], arrays["goal_map"], arrays["start"], horizon=horizon.item())
+            steps = whole(horizon.item(), 1, "horizon")
+            return cls.from_arrays(arrays["kernel"], arrays["goal_map"], arrays["start"], horizon=steps)
         except BadInput as error:
             raise BadInput(f"{path}: {error.message}", error.hint) from error
 
@@ -185,6 +191,55 @@ class MDP:
         return np.full((self.states, self.horizon, self.goals, self.actions), 1.0 / self.actions)
 
 
+def whole(value: Any, least: int, name: str) -> int:
+    """The value as an int.
+
+    Raises:
+        BadInput: it is no whole number, or below `least`.
+    """
+    try:
+        found = int(value)
+    except (TypeError, ValueError, OverflowError):
+        found = least - 1
+    if isinstance(value, bool) or found != value or found < least:
+        raise BadInput(f"{name} is {value}; it must be a whole number of at least {least}.")
+    return found
+
+
+def check_memory(needed: int, what: str, limit: int | None = None) -> None:
+    """Refuse what cannot fit, before hours are spent on it.
+
+    Args:
+        needed: bytes.
+        what: needs them.
+        limit: bytes that it may take; None = three quarters of what is free.
+
+    Raises:
+        BadInput: more is needed than the limit.
+    """
+    if limit is None:
+        import psutil
+
+        limit = int(psutil.virtual_memory().available * MEMORY_SHARE)
+    if needed > limit:
+        raise BadInput(
+            f"{what} needs about {needed:,} bytes; {limit:,} may be used.",
+            "Take fewer updates, a shorter horizon, or fewer goals (goal_map= merges them).",
+        )
+
+
+def empty_start(states: int, horizon: Any, goals: int) -> np.ndarray:
+    """Zeros start[s, h-1, g], to be filled.
+
+    Raises:
+        BadInput: the horizon is no whole number of at least 1, or the table cannot fit.
+    """
+    horizon = whole(horizon, 1, "horizon")
+    # The table, the copy that an MDP keeps of it, and what checking that takes.
+    check_memory(3 * 8 * states * horizon * goals, f"start for {states} states, {horizon} steps and {goals} goals")
+    return np.zeros((states, horizon, goals))
+
+
 def check_policy(mdp: MDP, policy: Any) -> Float[np.ndarray, "state horizon goal action"]:
     """A policy as float64, checked.
 
@@ -205,7 +260,10 @@ def check_policy(mdp: MDP, policy: Any) -> Float[np.ndarray, "state horizon goal
 
 def _real(array: Any, name: str, axes: int) -> np.ndarray:
     try:
-        found = np.array(array, dtype=np.float64)
+        given = np.asarray(array)
+        if given.dtype.kind not in "biufO":  # numpy would take the real part of complex numbers, and count time in seconds
+            raise TypeError(given.dtype)
+        found = np.array(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise BadInput(f"{name} is not an array of numbers.") from error
     if found.ndim != axes:
@@ -235,14 +293,13 @@ def _goal_map(goal_map: Any, states: int, goals: int | None) -> np.ndarray:
     found = np.asarray(goal_map)
     if found.shape != (states,):
         raise BadInput(f"goal_map has shape {found.shape}; it must give one goal for each of the {states} states.")
-    whole = found.dtype.kind in "iu" or (found.dtype.kind == "f" and np.all(found == np.round(found)))
-    if not whole:
+    if found.dtype.kind not in "iuf" or not np.all(np.isfinite(found)) or np.any(found != np.round(found)):
         raise BadInput("goal_map must hold whole numbers, the goal that each state fulfils.")
-    found = found.astype(np.int64)
-    if found.min() < 0 or (goals is not None and found.max() >= goals):
-        worst = found[(found < 0) | (found >= (goals or np.inf))][0]
-        raise BadInput(f"goal_map holds {worst}; goals run from 0 to {(goals or 0) - 1}.")
-    return found
+    count = MAX_GOALS if goals is None else goals
+    outside = found[(found < 0) | (found >= count)]
+    if outside.size:
+        raise BadInput(f"goal_map holds {int(outside[0])}; goals run from 0 to {count - 1}.")
+    return found.astype(np.int64)
 
 
 def _make(environment: Any, options: dict[str, Any]) -> tuple[Any, bool]:
@@ -250,12 +307,14 @@ def _make(environment: Any, options: dict[str, Any]) -> tuple[Any, bool]:
     if not isinstance(environment, str):
         return environment, False
     try:
-        return gymnasium.make(environment, **options), True
+        with warnings.catch_warnings():  # what matters of them is in the error
+            warnings.simplefilter("ignore")
+            return gymnasium.make(environment, **options), True
     except TypeError as error:
         option = re.search(r"keyword argument '(\w+)'", str(error))
         raise BadInput(f"{environment} does not take the option {option[1] if option else '?'}.") from error
     except (gymnasium.error.Error, ModuleNotFoundError, ImportError, ValueError, KeyError, AssertionError) as error:
-        reason = " ".join(str(error).split())
+        reason = f"it does not know {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
         raise BadInput(f"gymnasium cannot make {environment!r}: {reason[:160]}") from error
 
 

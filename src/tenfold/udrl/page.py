@@ -18,6 +18,8 @@ SEGMENTS = [
     ("suffixes of episodes", "trailing"),
     ("matched segments (ours)", "diagonal"),
 ]
+# Bytes that an uploaded file may unpack to; as float64 it may take eight times as much.
+LARGEST_FILE = 128 << 20
 
 
 def build() -> None:
@@ -82,10 +84,15 @@ def _show(*values: Any) -> list[Any]:
         _arrows(mdp, result, goal, steps, after),
         report.to_markdown(),
         gr.update(value=str(saved), interactive=True),
-        gr.update(maximum=mdp.goals - 1, value=goal),
-        gr.update(maximum=mdp.horizon, value=steps),
-        gr.update(maximum=updates, value=after),
+        _range(goal, 0, mdp.goals - 1),
+        _range(steps, 1, mdp.horizon),
+        _range(after, 0, updates),
     ]
+
+
+def _range(value: float, least: int, most: int) -> Any:
+    """An update of a slider; with a single value it is shown and cannot be moved (Gradio wants two)."""
+    return gr.update(maximum=max(most, least + 1), value=value, interactive=most > least)
 
 
 def _draw(*values: Any) -> Any:
@@ -142,7 +149,7 @@ def _uploaded(file: str) -> Any:
     from tenfold.core.errors import BadInput
 
     try:
-        return udrl.MDP.from_file(file)
+        return udrl.MDP.from_file(file, LARGEST_FILE)
     except BadInput as error:
         raise BadInput(error.message.replace(file, Path(file).name), error.hint) from error
 

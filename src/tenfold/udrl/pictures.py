@@ -37,7 +37,7 @@ def objective_figure(curves: Mapping[str, Sequence[float]], optimum: float | Non
     if optimum is not None:
         figure.add_hline(y=optimum, line={"dash": "dash", "color": PALETTE[2]}, annotation_text="optimum J*")
     figure.update_yaxes(rangemode="tozero")
-    return style_figure(figure, title=title, x="updates n", y="J, chance of fulfilling the command")
+    return style_figure(figure, title=title, x="updates n", y="J, chance of fulfilment")
 
 
 def curve_figure(

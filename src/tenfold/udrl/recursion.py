@@ -12,13 +12,10 @@ from jaxtyping import Bool, Float
 from tenfold.core.errors import BadInput
 from tenfold.core.files import write_atomic
 from tenfold.udrl.evaluation import Optimum, objective, optimum, values, visit
-from tenfold.udrl.mdp import MDP, check_policy
+from tenfold.udrl.mdp import MDP, check_memory, check_policy, whole
 from tenfold.udrl.operator import check_epsilon, check_segments, fit, weights_function
 
 __all__ = ["Result", "iterate", "iterate_many"]
-
-# A record may take this share of the memory that is free when the run starts.
-MEMORY_SHARE = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +79,7 @@ def iterate(
         BadInput: an argument out of range, a policy of the wrong shape, or a record larger than the memory.
     """
     _check(updates, epsilon, segments)
-    _check_memory(mdp, updates, 1, memory_limit)
+    _check_record(mdp, updates, 1, memory_limit)
     policies = [mdp.uniform_policy() if policy is None else _start_policy(mdp, policy)]
     weights = weights_function(mdp, path, device)
     visitation, curve = [visit(mdp, policies[0])], [objective(mdp, values(mdp, policies[0]).V)]
@@ -129,7 +126,7 @@ def iterate_many(
         raise BadInput("The environments of a batch must have the same states, actions, goals and horizon.")
     if policies is not None and len(policies) != len(mdps):
         raise BadInput(f"{len(policies)} start policies were given for {len(mdps)} environments.")
-    _check_memory(mdps[0], updates, len(mdps), memory_limit)
+    _check_record(mdps[0], updates, len(mdps), memory_limit)
     starts = [mdp.uniform_policy() if policies is None else _start_policy(mdp, policies[i]) for i, mdp in enumerate(mdps)]
     return _run_batch(mdps, np.stack(starts), updates, epsilon, segments, device)
 
@@ -169,8 +166,7 @@ def _run_batch(
 
 
 def _check(updates: int, epsilon: float, segments: str) -> None:
-    if isinstance(updates, bool) or int(updates) != updates or updates < 0:
-        raise BadInput(f"updates is {updates}; it must be a whole number of at least 0.")
+    whole(updates, 0, "updates")
     check_epsilon(epsilon)
     check_segments(segments)
 
@@ -183,17 +179,8 @@ def _start_policy(mdp: MDP, policy: Any) -> np.ndarray:
     return policy
 
 
-def _check_memory(mdp: MDP, updates: int, batch: int, limit: int | None) -> None:
-    """Refuse a record that cannot fit, before hours are spent on it."""
-    if limit is None:
-        import psutil
-
-        limit = int(psutil.virtual_memory().available * MEMORY_SHARE)
+def _check_record(mdp: MDP, updates: int, batch: int, limit: int | None) -> None:
     policy = 8 * mdp.states * mdp.horizon * mdp.goals * mdp.actions
     # The record; the weights, their sum and the next policy while an update runs; the optimum.
     needed = batch * (updates + 6) * (policy + policy // mdp.actions)
-    if needed > limit:
-        raise BadInput(
-            f"The record of {updates} updates needs about {needed:,} bytes; {limit:,} are free.",
-            "Take fewer updates, a shorter horizon, or fewer goals (goal_map= merges them).",
-        )
+    check_memory(needed, f"The record of {updates} updates", limit)

@@ -73,7 +73,7 @@ class StabilityReport:
         """The report as Markdown: a table and the advice as a list."""
         rows = "\n".join(f"| {name} | {value} |" for name, value in self._figures())
         advice = "\n".join(f"- {line}" for line in self.advice)
-        return f"**{self.name}**\n\n| | |\n|---|---|\n{rows}\n\n{advice}"
+        return f"**{self.name}**\n\n| quantity | value |\n|---|---|\n{rows}\n\n{advice}"
 
     def to_html(self) -> str:
         """The report as one self-contained HTML page: the table, the advice, the curve as an inline SVG picture."""
