@@ -54,8 +54,6 @@ def _likelihood(found: Program, example: blocks.Example, wish: Wish) -> float:
     value = found.run(example.context, example.hints)
     if value is None:
         return 0.0
-    if not any(wish.weights.values()):  # advice that only bans values says nothing of the others
-        return wish.of(normal(value))
     usual, now = leaf_values(example.context), normal(example.output)
     least = min(usual.values(), default=1.0)
 
