@@ -45,6 +45,7 @@ _TABLE = (
         "Optimise the instructions of a graph of language-model calls by feedback.",
         "Wang et al. 2024, arXiv 2412.03624",
         "semgrad",
+        is_ready=True,
     ),
     System(
         "album",

@@ -163,6 +163,15 @@ def test_without_feedback_a_sentence_that_applies_is_drawn() -> None:
     assert drawn.startswith("Count the things")
 
 
+def test_many_hints_and_examples_are_borne() -> None:
+    hints = [str(number) for number in range(1500)]
+    example = prompts.Example(prompts.input_blocks({"question": ARITHMETIC}, hints), "5", ("1. The output should be 7.",))
+    assert improve("Add the hints.", *[example] * 3)
+    shown = dict(enumerate(hints[:60], start=1))
+    assert len(advise("full", "Add the hints.", ARITHMETIC, shown, "5", "7")) == 60
+    assert len(advise("full", "Add the hints.", ARITHMETIC, dict(list(shown.items())[:8]), "5", "7")) == 8
+
+
 def test_a_rule_for_a_word_is_learnt() -> None:
     made = improve(
         'For "dog", add 1.', leaf_example("The cat sat.", "0", "should be 1."), leaf_example("A cat!", "0", "should be 1.")
@@ -193,6 +202,7 @@ PIECES = st.sampled_from(
     ["# Task\n", "# Context\nQuestion:\n", "# Hints\n", "Hint 1:\n", "Hint 999999999999:\n", "# Output\n", "# Feedback\n",
      "\t", "# Instruction\n", "# Example 1\n", "Input:\n", "Feedback:\n", "\n", "\n\n", "Add the hints.",
      ARITHMETIC, LIST, STORY, LOGIC, ROUTE, "1. should be 4 (30 %) or stay 5", "Evaluate bracket 2, left to right.", "((((",
+     "For each hint, say", "Hint 7:\n", "# Hints\nHint 2:\n\t3", "# Feedback\n\t1. should be 7.", "# Task\n\tAdd the hints.",
      'For "x", add 1.',
      "9" * 400, "\r\0\x85"]
 )  # fmt: skip

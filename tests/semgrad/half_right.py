@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-__all__ = ["answer", "role"]
+__all__ = ["answer", "reply", "role"]
 
 
 def role(prompt: str) -> str:
@@ -22,3 +22,8 @@ def answer(prompt: str) -> str:
         return f"Shorter is better. <prompt>Do it the {digest} way.</prompt>"
     numbers = [int(found) for found in re.findall(r"\d+", prompt.split("# Task")[0])]
     return f"<output>{'Yes' if numbers and sum(numbers) % 2 else digest}</output>"
+
+
+def reply(request) -> str:
+    """The same as `script:tests.semgrad.half_right:reply`."""
+    return answer(request.prompt)

@@ -123,7 +123,7 @@ def open_rules(text: str) -> Rules:
     if options:
         raise BadInput(f"engine:rules has no option {next(iter(options))!r}.", "It has: noise.")
     engine = importlib.import_module("tenfold.llm.engine")
-    identity = f"engine:rules/{engine.VERSION}" + (f"?noise={noise:g}" if noise else "")
+    identity = f"engine:rules/{engine.identity()}" + (f"?noise={noise:g}" if noise else "")
     reply = engine.reply
     return Rules((lambda prompt: reply(prompt, noise=noise)) if noise else reply, identity)
 

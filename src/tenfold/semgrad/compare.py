@@ -138,7 +138,7 @@ def rows_of(found: Sequence[Mapping[str, float]], condition: str, seconds: float
     methods = list(found[0])
     rows = [_row(method, [scores[method] for scores in found], condition, seconds) for method in methods]
     compared = [method for method in methods if method != START]
-    for other in [*compared[1:], START]:
+    for other in [*compared[1:], *(method for method in methods if method == START)]:
         if compared:
             gains = [scores[compared[0]] - scores[other] for scores in found]
             rows.append(_row(f"{compared[0]} - {other}", gains, condition, seconds))

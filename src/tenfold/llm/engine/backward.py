@@ -26,9 +26,9 @@ def advice(shown: Mapping[str, str], asks_all: bool) -> list[str]:
     if "Task" not in shown:
         return [f"{_name(number)}: {words(_blind(hint, output, wish), hint)}" for number, hint in hints.items()]
     found, context = program(blocks.value(shown["Task"])), blocks.context(shown.get("Context", ""))
-    count = max([*hints, 2]) if not asks_all else len(hints)
+    count = max([*hints, 0 if asks_all else 2])
     if count > 50 or 0 in hints:
-        return [f"{_name(number)}: should not be {hint}." for number, hint in hints.items()]
+        return [f"{_name(number)}: {words({}, hint)}" for number, hint in hints.items()]
     keep = [{normal(hints[place]): 1.0} if place in hints else {} for place in range(1, count + 1)]
     if not asks_all:
         keep = _with_inferred(found, context, keep, output)

@@ -24,7 +24,7 @@ KEEP = 0.5
 RIGHT = 0.8
 ORDER = 0.9  # share of the weight of two mirrored explanations that goes to the one in the order of the table
 WRONG = 1e-3  # probability that an example's wish is simply wrong
-PAIRS = 4000  # of more than two hints, at most so many pairs of changes are tried
+PAIRS = 1000  # of more than two hints, at most so many pairs of changes are tried
 
 Shares = Mapping[str, float]
 Case = tuple[Context, tuple[str, ...], Wish]

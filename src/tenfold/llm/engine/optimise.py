@@ -14,6 +14,7 @@ from tenfold.llm.engine.lexicon import rule, words
 __all__ = ["better"]
 
 FLOOR = 0.01  # likelihood of advice that is simply wrong
+LEAST = 1e-300  # many hints or examples would come to 0
 WORDS = 60  # words of the shown inputs for which a rule is tried
 
 
@@ -40,15 +41,15 @@ def _agreement(found: Program, shown: Sequence[tuple[blocks.Example, Wish]], is_
     """How well an instruction agrees with the wishes, as a log-likelihood; rounded, so that equal ones tie."""
     if shown[0][0].hints and found.uses_hints:
         cases = [(example.context, tuple(map(normal, example.hints)), wish) for example, wish in shown]
-        return round(prior(is_current) + log(evidence(found, cases)), 9)
+        return round(prior(is_current) + log(max(evidence(found, cases), LEAST)), 9)
     return round(sum(log(FLOOR + _likelihood(found, example, wish)) for example, wish in shown), 9)
 
 
 def _likelihood(found: Program, example: blocks.Example, wish: Wish) -> float:
     """How much likelier the value was made by the advice than it was before, in [0, 1]: what the advice adds.
 
-    Advice says how likely a value is, all told; a value that many sentences give is likely from the start. Without this
-    ratio that would count again for every example.
+    Advice gives a value's share, all told; a value that many sentences give is likely from the start. Without this ratio
+    that would count again for every example. Of values that it does not name, advice tells nothing apart.
     """
     value = found.run(example.context, example.hints)
     if value is None:
@@ -57,7 +58,9 @@ def _likelihood(found: Program, example: blocks.Example, wish: Wish) -> float:
     least = min(usual.values(), default=1.0)
 
     def ratio(value: str) -> float:
-        return wish.of(value) / (KEEP * (value == now) + (1 - KEEP) * usual.get(value, least))
+        if value not in wish.weights:
+            return wish.rest
+        return wish.weights[value] / (KEEP * (value == now) + (1 - KEEP) * usual.get(value, least))
 
     best = max(map(ratio, {*usual, *wish.weights, normal(value)}))
     return ratio(normal(value)) / best if best else 0.0
