@@ -20,7 +20,7 @@ written.
 | `prompts.py`, `agent.py`, `hybrid.py` | the paper's agent with a model: locate, read, search, retrieve, ask, plan; hybrid |
 | `runner.py` | `run`: one workspace, any engine |
 | `writers.py` | reports as JSON, Markdown, HTML, JUnit XML |
-| `alignment.py`, `calibration.py`, `comparison.py` | agreement with labels: alignment, kappa, shift, curves, floors; calibrated confidence; two reports |
+| `alignment.py`, `calibration.py`, `comparison.py` | agreement with labels and its floors; confidence; two reports |
 | `collect.py` | run an agent over tasks in a sandbox |
 | `faults/` | the seeded-fault suite: reference workspaces, fault operators, labels |
 | `bench.py` | traps, faults, DevAI |
