@@ -221,7 +221,7 @@ def _resolved(word: str, known: Mapping[str, None], roots: Sequence[str]) -> lis
         if path in known:
             return [path]
         inside = [one for one in known if path and one.startswith(path.rstrip("/") + "/")]
-        if inside and "/" in text.strip("./") + text[-1:]:
+        if inside and "/" in text:  # a bare word of prose may bear a folder's name
             return inside[:5]
     return []
 

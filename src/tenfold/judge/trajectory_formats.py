@@ -150,9 +150,9 @@ def _metagpt(rows: Sequence[Mapping[str, Any]], cost: float | None) -> Trajector
         cause, role = str(row.get("cause_by", "")), str(row.get("role") or row.get("sent_from") or "")
         kind = "user" if cause.endswith(("UserRequirement", "BossRequirement")) or role.lower() == "human" else "thought"
         action = cause.rpartition(".")[2]
+        parts.append(_Part(kind, _text(row.get("content")), role))
         if kind == "thought" and action:
             parts.append(_Part("action", action, role))
-        parts.append(_Part(kind, _text(row.get("content")), role))
     return Trajectory(_steps(parts), cost, None, None, "metagpt")
 
 
@@ -249,7 +249,8 @@ def _steps(parts: Sequence[_Part]) -> tuple[Step, ...]:
         if not part.text.strip():
             continue
         rank = order(part.kind)
-        if not steps or rank < last or (rank == last and part.kind != "environment"):
+        is_other = bool(steps) and steps[-1]["agent"] != part.agent
+        if not steps or is_other or rank < last or (rank == last and part.kind != "environment"):
             steps.append({"number": len(steps), "agent": part.agent})
         one = steps[-1]
         one[part.kind] = f"{one[part.kind]}\n{part.text}" if part.kind in one else part.text
