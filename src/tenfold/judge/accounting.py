@@ -5,14 +5,16 @@ requirements it is the total.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tenfold.core.errors import BudgetReached
+from tenfold.judge.types import Judgement
 from tenfold.llm.client import Client
 from tenfold.llm.types import Message, Reply, Request
 
-__all__ = ["Asker", "Call", "Share", "shares", "totals"]
+__all__ = ["Asker", "Books", "Call", "Share", "shares", "totals"]
 
 
 class Call(NamedTuple):
@@ -46,11 +48,25 @@ class Share(NamedTuple):
 
 
 @dataclass
-class Asker:
-    """A client, and the calls that were made with it."""
+class Books:
+    """What happened while a workspace was judged.
 
-    client: Client
+    Attributes:
+        calls: every answered call, in the order of the replies.
+        stopped: what the budget said when it was reached, or empty.
+        watch: called with each judgement as it is made.
+    """
+
     calls: list[Call] = field(default_factory=list)
+    stopped: str = ""
+    watch: Callable[[Judgement], None] | None = None
+
+
+class Asker:
+    """A client, and the books of what was asked of it."""
+
+    def __init__(self, client: Client, books: Books | None = None) -> None:
+        self.client, self.books = client, books or Books()
 
     async def ask(
         self,
@@ -70,17 +86,21 @@ class Asker:
         tag = f"{module}:{requirement}" if requirement else module
         request = Request(tuple(messages), temperature=temperature, max_tokens=max_tokens, sample=sample, tag=tag)
         started = time.perf_counter()
-        reply = await self.client.complete(request)
+        try:
+            reply = await self.client.complete(request)
+        except BudgetReached as error:
+            self.books.stopped = error.message
+            raise
         self._note(module, requirement, reply, time.perf_counter() - started)
         return reply.text
 
     def _note(self, module: str, requirement: str, reply: Reply, seconds: float) -> None:
         usage = reply.usage
-        self.calls.append(Call(module, requirement, reply.cost, usage.prompt, usage.completion, seconds, reply.source))
+        self.books.calls.append(Call(module, requirement, reply.cost, usage.prompt, usage.completion, seconds, reply.source))
 
 
 def shares(calls: Iterable[Call], requirements: Sequence[str]) -> dict[str, Share]:
-    """What each requirement took. Shared calls are dealt out one by one, their dollars and seconds evenly: sums are totals."""
+    """What each requirement took; shared calls are dealt out one by one, their dollars and seconds evenly."""
     calls = list(calls)
     common = [call for call in calls if call.requirement not in requirements]
     count = max(1, len(requirements))

@@ -44,12 +44,13 @@ def settle(setting: str, trajectory: Any) -> tuple[Literal["black", "gray"], Tra
 async def actions_of(asker: Asker, plan: str, requirement: Requirement, is_gray: bool) -> tuple[str, ...]:
     """The actions for a requirement. A planning reply that names none falls back to the efficient plan.
 
-    Files are only read once they are located, so `read` brings `locate` along; no log is read where there is none.
+    `locate` and `read` go together: paths alone show nothing, and files are only read once they are located. No log is asked
+    about where there is none.
     """
     actions = PLANS[plan]
     if plan == "planning":
         actions = parse_plan(await asker.ask(plan_messages(requirement.criteria), "plan", requirement.id, max_tokens=100))
         actions = actions or PLANS["efficient"]
-    if "read" in actions and "locate" not in actions:
-        actions = ("locate", *actions)
-    return tuple(action for action in actions if action != "trajectory" or is_gray)
+    if "read" in actions or "locate" in actions:
+        actions = (*actions, "locate", "read")
+    return tuple(dict.fromkeys(action for action in actions if action != "trajectory" or is_gray))

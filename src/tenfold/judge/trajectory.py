@@ -2,12 +2,12 @@
 
 | format | told by |
 |---|---|
-| devai | an array of steps as the benchmark's schema wants them (section 1.1 of the spec); checked, the step and field named |
+| devai | an array of steps under the benchmark's schema (section 1.1 of the spec); a broken field is named |
 | openhands | an array or lines of events with `source`, `action` or `observation` |
 | metagpt | a team's state with `env.history.storage`, or an array of messages with `cause_by` |
 | gpt-pilot | an array of rows with `messages` and `llm_response` or `response` |
 | swe-agent | an object with `trajectory` and `info` |
-| lines | JSON lines or an array of messages with `role` and `content`, tool calls and tool results, as coding agents print them |
+| lines | JSON lines or an array of messages with `role` and `content`, calls and results, as coding agents print |
 """
 
 import json

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput
@@ -73,7 +73,7 @@ def read(found: Any, name: str) -> Trajectory:
         return _gpt_pilot(rows)
     if keys & {"role", "message", "item", "payload"}:
         return _messages(rows)
-    raise BadInput(f"{name} is of no known format: its rows hold {', '.join(sorted(map(str, keys))[:6])}.", f"Known: {_KINDS}.")
+    raise _unknown(name, keys)
 
 
 def _object(found: Mapping[str, Any], name: str) -> Trajectory:
@@ -87,7 +87,12 @@ def _object(found: Mapping[str, Any], name: str) -> Trajectory:
     for key in ("history", "events", "steps", "messages", "trajectory"):
         if isinstance(found.get(key), list):
             return read(found[key], name)
-    raise BadInput(f"{name} is of no known format: it holds {', '.join(sorted(map(str, found))[:6])}.", f"Known: {_KINDS}.")
+    raise _unknown(name, found)
+
+
+def _unknown(name: str, keys: Iterable[Any]) -> BadInput:
+    known = ", ".join(sorted(map(str, keys))[:6]) or "nothing"
+    return BadInput(f"{name} is of no known format: it holds {known}.", f"Known are {_KINDS}.")
 
 
 def _devai(rows: Sequence[Any], name: str) -> Trajectory:
@@ -164,7 +169,9 @@ def _gpt_pilot(rows: Sequence[Mapping[str, Any]]) -> Trajectory:
         answer = _maybe_json(row.get("llm_response", row.get("response")))
         said = answer.get("text") or answer.get("content") if isinstance(answer, Mapping) else answer
         prompt = str(row.get("prompt_path") or "")
-        steps.append(Step(number, _text(asked[-1].get("content")) if asked else "", _text(said), prompt, "", _text(row.get("agent"))))
+        steps.append(
+            Step(number, _text(asked[-1].get("content")) if asked else "", _text(said), prompt, "", _text(row.get("agent")))
+        )
     seconds = [value for value in (_number(row.get("duration")) for row in rows) if value is not None]
     return Trajectory(tuple(steps), None, sum(seconds) if seconds else None, None, "gpt-pilot")
 
@@ -172,7 +179,13 @@ def _gpt_pilot(rows: Sequence[Mapping[str, Any]]) -> Trajectory:
 def _swe_agent(found: Mapping[str, Any]) -> Trajectory:
     rows = [row for row in found["trajectory"] if isinstance(row, Mapping)]
     steps = tuple(
-        Step(number, "", _text(row.get("thought") or row.get("response")), _text(row.get("action")), _text(row.get("observation")))
+        Step(
+            number,
+            "",
+            _text(row.get("thought") or row.get("response")),
+            _text(row.get("action")),
+            _text(row.get("observation")),
+        )
         for number, row in enumerate(rows)
     )
     status = str(_dig(found, "info", "exit_status") or "")
@@ -237,7 +250,9 @@ def _block(block: Any, own: str) -> Iterator[_Part]:
 
 def _call(row: Mapping[str, Any]) -> str:
     given = row.get("input", row.get("arguments", row.get("command", row.get("changes", ""))))
-    return f"{row.get('name') or row.get('type')}: {given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)}"
+    return (
+        f"{row.get('name') or row.get('type')}: {given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)}"
+    )
 
 
 def _steps(parts: Sequence[_Part]) -> tuple[Step, ...]:
