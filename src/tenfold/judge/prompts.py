@@ -69,7 +69,7 @@ PLAN = (
 )
 QUESTION = f"You answer questions about a software project from the evidence alone, and name files and lines.\n\n{_DATA}"
 
-_VERDICT = re.compile(r"[ \t]{0,3}[*_#]{0,3}[ \t]?<(SATISFIED|UNSATISFIED)>", re.IGNORECASE)
+_VERDICT = re.compile(r"[ \t]{0,3}(?:[*_#]{1,3} ?)?<(SATISFIED|UNSATISFIED)>", re.IGNORECASE)
 _CODE_FENCE = re.compile(r"[ \t]{0,3}(```|~~~)")
 _NUMBERED = re.compile(
     r"^[\s\-*#>|`]*(?:requirement|criterion|r)?\s*[\[(#]?\s*(\d+)\s*[\])]?\s*[:.)|\-]+\s*(.*)$", re.IGNORECASE

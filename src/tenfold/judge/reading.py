@@ -14,7 +14,7 @@ from tenfold.judge.facts import Artefact
 from tenfold.judge.prompts import Block, describe_messages
 from tenfold.judge.trajectory import CHARS_PER_TOKEN, middle_dropped
 from tenfold.judge.workspace import Workspace
-from tenfold.llm.errors import RequestRefused
+from tenfold.llm.errors import CassetteMiss, RequestRefused
 from tenfold.llm.types import image
 
 __all__ = ["Reader", "fit"]
@@ -85,6 +85,8 @@ class Reader:
             messages = describe_messages(image(self._workspace.read_bytes(path)))
             return await self._asker.ask(messages, "read", max_tokens=300)
         except BadInput:  # no PNG, JPEG, GIF or WebP
+            return ""
+        except CassetteMiss:  # a refusal is not recorded; whatever else changed, the question itself will miss
             return ""
         except RequestRefused as error:
             if error.ends_run:
