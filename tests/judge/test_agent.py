@@ -56,7 +56,8 @@ def test_a_model_without_eyes_is_shown_bare_facts():
     model = Model(locate="1: results/plot.png | a.png", read=refuse)
     found = agent.judge(made({**FILES, "a.png": png(24)}), wanted("A plot.", "Another."), model.client())
     assert [one.verdict for one in found] == ["satisfied"] * 2
-    assert "its content is not shown" in model.of("ask")[0].prompt
+    prompts = {request.tag: request.prompt for request in model.of("ask")}
+    assert "its content is not shown" in prompts["ask:0"]
 
 
 def test_a_reply_without_verdict_is_asked_again_once_then_undecided():

@@ -73,7 +73,7 @@ def run(
         plan: of the agent.
         client: asks instead of one made from `model`; its own budget, cache and concurrency hold.
         folder: of the run: replies and spending are kept there, so that a killed run pays nothing twice.
-        cache: folder of facts of files that were seen before.
+        cache: folder of facts of files that were seen before; None = the user's, "" = none.
         concurrency: requests in flight at once.
 
     Returns:
