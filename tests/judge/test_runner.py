@@ -140,7 +140,7 @@ def test_many_workspaces_are_judged_at_once_and_a_bad_one_is_named(tmp_path):
         StubServer(answer=lambda body: YES, latency=0.4) as server,
         llm.Client(f"{server.url}#stub", concurrency=16) as client,
     ):
-        cases = [Case(made(FILES, f"w{i}"), ASKED) for i in range(8)]
+        cases = [Case(made({**FILES, f"n{i}.txt": "n"}, f"w{i}"), ASKED) for i in range(8)]  # equal ones would share calls
         seen = []
         found = run_many(
             [*cases, Case(tmp_path / "none", ASKED)], client=client, engine="llm", cache="", on_error="collect",
