@@ -223,7 +223,7 @@ def test_replies_recorded_once_are_replayed_byte_for_byte(tmp_path):
 def test_code_search_finds_definitions_by_quoted_name_and_by_words_in_python_and_javascript():
     space = made(
         {
-            "a.py": "class Tree:\n    def grow_branch(self, n):\n        return [n] * 2\n\ndef shrink(x):\n    return x[:-1]\n",
+            "a.py": "class Tree:\n    def grow_branch(self, n):\n        return [n]\n\ndef shrink(x):\n    return x[:-1]\n",
             "b.js": "function drawChart(points) {\n  return points.map(p => p * 2);\n}\n",
             "c.sh": "echo training the network\n",
         }
