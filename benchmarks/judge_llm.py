@@ -106,7 +106,8 @@ def g_eval(url: str) -> dict[str, float]:
     cases_ = importlib.import_module("deepeval.test_case")
     models = importlib.import_module("deepeval.models")
     model = models.LocalModel(model="stub", base_url=url, api_key="none")
-    parameters = [cases_.LLMTestCaseParams.INPUT, cases_.LLMTestCaseParams.ACTUAL_OUTPUT]
+    fields = getattr(cases_, "SingleTurnParams", None) or cases_.LLMTestCaseParams  # its older name
+    parameters = [fields.INPUT, fields.ACTUAL_OUTPUT]
 
     async def one(slot: asyncio.Semaphore, number: int) -> None:
         async with slot:
