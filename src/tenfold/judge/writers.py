@@ -242,12 +242,17 @@ def place_of(fact: Evidence) -> str:
 
 
 def inline(text: str, code: bool = False) -> str:
-    """One line of Markdown in which nothing of the text is markup; code: between backticks, which it must not hold."""
+    """One line of Markdown in which nothing of the text is markup but code spans; code: it stands between backticks."""
     line = " ".join(_allowed(str(text)).split())
     if code:
-        return line.replace("|", "\\|")
-    line = re.sub(r"([\\*_\[\]|#~!])", r"\\\1", line)
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return line.replace("`", "'").replace("|", "\\|")
+    parts = re.split(r"(`[^`]+`)", line)
+    return "".join(part.replace("|", "\\|") if number % 2 else _escaped(part) for number, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    text = re.sub(r"([\\`*\[\]|~]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 @functools.cache
@@ -308,7 +313,7 @@ def _side(fact: Evidence) -> str:
 
 
 def _place(fact: Evidence) -> str:
-    place = place_of(fact).strip(" ()").replace("`", "'")
+    place = place_of(fact).strip(" ()")
     return f" (`{inline(place, code=True)}`)" if place else ""
 
 
