@@ -72,7 +72,8 @@ def _flags(report: Report) -> str:
         f"<li><code>{_text(flag.get('file'))}:{_text(flag.get('line'))}</code> {_text(str(flag.get('text'))[:400])}</li>"
         for flag in report.flags
     )
-    return f'<section class="warn"><h2>Text that addresses the judge</h2><p>It is quoted as data and is evidence of nothing.</p><ul>{rows}</ul></section>'
+    lead = "<h2>Text that addresses the judge</h2><p>It is quoted as data and is evidence of nothing.</p>"
+    return f'<section class="warn">{lead}<ul>{rows}</ul></section>'
 
 
 def _section(report: Report, one: Judgement, quotes: _Quotes) -> str:
