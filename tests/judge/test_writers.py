@@ -86,6 +86,19 @@ def test_a_damaged_verdict_is_named(tmp_path: Path) -> None:
         read_report(tmp_path / "r.json")
 
 
+def test_a_report_whose_prerequisites_form_a_cycle_or_whose_shares_are_none_is_refused() -> None:
+    for place, change, words in (
+        ("requirements", {"prerequisites": ["1"]}, "cycle"),
+        ("requirements", {"prerequisites": ["9"]}, "needs '9'"),
+        ("judgements", {"probability": 7}, r"not in \[0, 1\]"),
+    ):
+        plain = json.loads(to_json(JUDGED))
+        rows = plain[place]["items"] if place == "requirements" else plain[place]
+        rows[0].update(change)
+        with pytest.raises(BadInput, match=words):
+            from_dict(plain)
+
+
 def test_junit_counts_failures_and_skips_and_parses() -> None:
     root = ElementTree.fromstring(to_junit(JUDGED))
     suite = root.find("testsuite")

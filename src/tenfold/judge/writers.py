@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from tenfold.core.errors import BadInput
 from tenfold.core.files import jsonable, read_json, write_atomic
 from tenfold.judge.report_page import to_html
+from tenfold.judge.requirements import load_requirements
 from tenfold.judge.types import Evidence, Judgement, Report, Requirement, Requirements
 
 __all__ = [
@@ -76,7 +77,7 @@ def from_dict(value: Any, where: str = "The report") -> Report:
     """A report from the values of `to_dict`.
 
     Raises:
-        BadInput: it is not in that form; the first place that is wrong is named.
+        BadInput: it is not in that form (the first place that is wrong is named), or its prerequisites are no DAG.
     """
     from pydantic import ValidationError
 
@@ -108,6 +109,9 @@ def from_dict(value: Any, where: str = "The report") -> Report:
         raise BadInput(f"{where} is damaged: {error!r:.120}.") from error
     if [one.requirement.id for one in judgements] != [item.id for item in items]:
         raise BadInput(f"{where} is damaged: its judgements are not those of its requirements.")
+    if not all(0.0 <= share <= 1.0 for one in judgements for share in (one.confidence, one.probability)):
+        raise BadInput(f"{where} is damaged: a confidence or probability is not in [0, 1].")
+    load_requirements(requirements)
     return Report(str(value["workspace"]), requirements, judgements, flags, settings, notes)
 
 
