@@ -98,3 +98,9 @@ def test_packages_stand_in_the_same_table():
         for row in compare("navigate", modes=("full",), seeds=2, evaluations=2, against=("gepa", "none"), workers=1)
     }
     assert {"start", "full", "gepa", "full - gepa"} <= set(rows)
+
+
+def test_differences_are_to_mode_full_wherever_it_stands_in_the_list():
+    rows = rows_of([{"start": 0.1, "bare": 0.5, "full": 0.9}, {"start": 0.2, "bare": 0.6, "full": 1.0}], "here")
+    assert [row.method for row in rows] == ["start", "bare", "full", "full - bare", "full - start"]
+    assert next(row for row in rows if row.method == "full - bare").value == pytest.approx(0.4)

@@ -3,6 +3,7 @@
 Text of judged files and of models is quoted as data: escaped for the form, and cut of characters that the form forbids.
 """
 
+import functools
 import json
 import os
 import re
@@ -15,12 +16,14 @@ from xml.etree import ElementTree
 from tenfold.core.errors import BadInput
 from tenfold.core.files import jsonable, read_json, write_atomic
 from tenfold.judge.report_page import to_html
+from tenfold.judge.requirements import load_requirements
 from tenfold.judge.types import Evidence, Judgement, Report, Requirement, Requirements
 
 __all__ = [
     "FORMAT",
     "from_dict",
     "inline",
+    "place_of",
     "read_report",
     "report_path",
     "to_dict",
@@ -74,21 +77,21 @@ def from_dict(value: Any, where: str = "The report") -> Report:
     """A report from the values of `to_dict`.
 
     Raises:
-        BadInput: it is not in that form; the first place that is wrong is named.
+        BadInput: it is not in that form (the first place that is wrong is named), or its prerequisites are no DAG.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     if not isinstance(value, Mapping) or value.get("format") != FORMAT:
         raise BadInput(f"{where} is not a report of `tenfold judge run`.", f"Its field format should be {FORMAT}.")
     try:
         table = value["requirements"]
-        items = TypeAdapter(tuple[Requirement, ...]).validate_python(table["items"])
+        items = _adapter(tuple[Requirement, ...]).validate_python(table["items"])
         requirements = Requirements(str(table["name"]), items, str(table["query"]))
         by_id = requirements.by_id
         fields = [name for name in Judgement.__dataclass_fields__ if name not in ("requirement", "evidence")]
-        evidence = TypeAdapter(tuple[Evidence, ...])
+        evidence, judgement = _adapter(tuple[Evidence, ...]), _adapter(Judgement)
         judgements = tuple(
-            TypeAdapter(Judgement).validate_python(
+            judgement.validate_python(
                 {
                     **{name: row[name] for name in fields},
                     "requirement": by_id[row["id"]],
@@ -97,7 +100,9 @@ def from_dict(value: Any, where: str = "The report") -> Report:
             )
             for row in value["judgements"]
         )
-        flags, settings, notes = tuple(value["flags"]), dict(value["settings"]), tuple(value["notes"])
+        flags = _adapter(tuple[dict[str, Any], ...]).validate_python(value["flags"])
+        settings = _adapter(dict[str, Any]).validate_python(value["settings"])
+        notes = _adapter(tuple[str, ...]).validate_python(value["notes"])
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -106,6 +111,9 @@ def from_dict(value: Any, where: str = "The report") -> Report:
         raise BadInput(f"{where} is damaged: {error!r:.120}.") from error
     if [one.requirement.id for one in judgements] != [item.id for item in items]:
         raise BadInput(f"{where} is damaged: its judgements are not those of its requirements.")
+    if not all(0.0 <= share <= 1.0 for one in judgements for share in (one.confidence, one.probability)):
+        raise BadInput(f"{where} is damaged: a confidence or probability is not in [0, 1].")
+    load_requirements(requirements)
     return Report(str(value["workspace"]), requirements, judgements, flags, settings, notes)
 
 
@@ -166,7 +174,7 @@ def to_junit(report: Report) -> str:
         name = _allowed(f"{one.requirement.id}: {one.requirement.criteria}")
         known = {"name": name, "classname": _allowed(report.requirements.name), "time": f"{one.seconds:.3f}"}
         case = ElementTree.SubElement(suite, "testcase", known)
-        facts = "\n".join(f"{_side(fact)}: {fact.words}{_where(fact)}" for fact in one.evidence)
+        facts = "\n".join(f"{_side(fact)}: {fact.words}{place_of(fact)}" for fact in one.evidence)
         if one.verdict == "unsatisfied":
             first = next((fact.words for fact in one.evidence if not fact.supports), "") or one.missing or "unsatisfied"
             failure = ElementTree.SubElement(case, "failure", {"message": _allowed(first), "type": "unsatisfied"})
@@ -234,13 +242,30 @@ def report_path(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def place_of(fact: Evidence) -> str:
+    """Where a fact stands, " (file:line)", or nothing."""
+    return f" ({fact.file}{f':{fact.line}' if fact.line else ''})" if fact.file else ""
+
+
 def inline(text: str, code: bool = False) -> str:
-    """One line of Markdown in which nothing of the text is markup; code: between backticks, which it must not hold."""
+    """One line of Markdown in which nothing of the text is markup but code spans; code: it stands between backticks."""
     line = " ".join(_allowed(str(text)).split())
     if code:
-        return line.replace("|", "\\|")
-    line = re.sub(r"([\\*_\[\]|#~!])", r"\\\1", line)
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return line.replace("`", "'").replace("|", "\\|")
+    parts = re.split(r"(`[^`]+`)", line)
+    return "".join(part.replace("|", "\\|") if number % 2 else _escaped(part) for number, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    text = re.sub(r"([\\`*\[\]|~]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@functools.cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _summary(report: Report) -> dict[str, Any]:
@@ -293,12 +318,8 @@ def _side(fact: Evidence) -> str:
     return "for" if fact.supports else "against"
 
 
-def _where(fact: Evidence) -> str:
-    return f" ({fact.file}{f':{fact.line}' if fact.line else ''})" if fact.file else ""
-
-
 def _place(fact: Evidence) -> str:
-    place = _where(fact).strip(" ()").replace("`", "'")
+    place = place_of(fact).strip(" ()")
     return f" (`{inline(place, code=True)}`)" if place else ""
 
 

@@ -39,7 +39,8 @@ class Client:
         cache_sampled: also cache, and join in flight, requests with a temperature above 0 and no seed.
         concurrency: requests in flight at once, on each event loop.
         timeout: seconds for one try.
-        rpm, tpm: requests and tokens a minute, shared by the process's clients of this endpoint; None = no limit.
+        rpm: requests a minute, shared by the process's clients of this endpoint; None = no limit.
+        tpm: tokens a minute, in the same way.
         tries: at most, for one request.
         backoff: seconds before the second try; doubled for each further one, with jitter.
         seed: of the jitter.

@@ -28,7 +28,9 @@ is shown beside a node's value (its neighbourhood) is a choice; instructions are
 | `liar_offline.py` | a negative result: LIAR with the rules engine |
 | `peers/` | TextGrad, OptoPrime, COPRO, GEPA on the same model, split and budget |
 | `config.py` | the file of `tenfold semgrad run` |
-| `pictures.py` | graph, curves, prompt differences |
+| `pictures.py`, `views.py` | pictures and prompt differences from plain values; what a run's history shows |
+| `export.py` | a graph as JSON, YAML or a DSPy program |
+| `guest.py`, `visit.py` | what a visitor of the page may use; a visit's run |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
 """
 

@@ -83,7 +83,7 @@ def compare(
 
     Returns:
         Rows of test accuracy with 95 % bootstrap intervals over seeds: the start, each mode, each package, and
-        differences to the first mode ("full - bare").
+        differences to mode full, else to the first ("full - bare").
 
     Raises:
         BadInput: an argument is unknown, or there are too few questions.
@@ -134,14 +134,18 @@ def one_seed(terms: Terms, seed: int) -> dict[str, float]:
 
 
 def rows_of(found: Sequence[Mapping[str, float]], condition: str, seconds: float = 0.0) -> list[Row]:
-    """Rows with intervals from scores by method, one mapping for each seed, and paired differences to the first mode."""
+    """Rows with intervals from scores by method, one mapping for each seed.
+
+    Differences are paired by seed: of mode full (where it is missing, of the first method) to every other one.
+    """
     methods = list(found[0])
     rows = [_row(method, [scores[method] for scores in found], condition, seconds) for method in methods]
     compared = [method for method in methods if method != START]
-    for other in [*compared[1:], *(method for method in methods if method == START)]:
-        if compared:
-            gains = [scores[compared[0]] - scores[other] for scores in found]
-            rows.append(_row(f"{compared[0]} - {other}", gains, condition, seconds))
+    base = "full" if "full" in methods else next(iter(compared), START)
+    others = [method for method in (*compared, *methods) if method != base]
+    for other in dict.fromkeys(others):  # the start last
+        gains = [scores[base] - scores[other] for scores in found]
+        rows.append(_row(f"{base} - {other}", gains, condition, seconds))
     return rows
 
 
