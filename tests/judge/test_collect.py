@@ -11,7 +11,7 @@ import pytest
 
 from tenfold.core.errors import BadInput
 from tenfold.judge import sandbox
-from tenfold.judge.collect import collect
+from tenfold.judge.collecting import collect
 from tenfold.judge.types import Requirement, Requirements
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and sandboxes are Linux's")
