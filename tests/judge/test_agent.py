@@ -84,6 +84,13 @@ def test_k_votes_are_draws_of_their_own_and_their_share_is_the_verdict():
     assert one.probability == pytest.approx(0.75)
 
 
+def test_votes_that_are_left_without_a_majority_leave_it_undecided():
+    replies = ["<SATISFIED>", "<UNSATISFIED>", "I cannot say."]
+    found = agent.judge(made(FILES), wanted("A model."), Model(ask=lambda r: replies[r.sample]).client(), votes=3)[0]
+    assert (found.verdict, found.probability) == ("undecided", 0.5)
+    assert found.missing == "The votes have no majority: 1 for, 1 against."
+
+
 @pytest.mark.parametrize("votes", [0, -1, 2, 4, True, 1.5])
 def test_votes_that_may_tie_are_refused(votes):
     with pytest.raises(BadInput, match="votes is"):
