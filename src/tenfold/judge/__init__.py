@@ -29,7 +29,8 @@ written.
 | `calibration.py`, `comparison.py`, `scoring.py` | confidence from the user's labels; two reports; the judge as a reward |
 | `collecting.py`, `sandbox.py`, `launch.py` | run an agent over tasks in a sandbox |
 | `faults/` | the seeded-fault suite: reference workspaces, fault operators, labels |
-| `bench.py` | traps, faults, DevAI |
+| `bench.py`, `bench_rows.py`, `bench_rewards.py`, `bench_traps.py` | any judge on seeded faults, on traps; its rewards |
+| `baselines.py` | judges that know next to nothing |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
 """
 
