@@ -70,7 +70,9 @@ def test_baselines_stand_beside_the_judge_and_the_better_ones_find_more():
     found = bench.faults(compares, "held-out", limit=60, workers=1)
     floors = found.baselines
     assert floors["all satisfied"].found == 0.0
-    assert floors["all satisfied"].agreement == 1 - floors["all satisfied"].false / floors["all satisfied"].labels
+    assert floors["all satisfied"].agreement == pytest.approx(
+        1 - floors["all satisfied"].false / floors["all satisfied"].labels
+    )
     assert 0.3 < floors["path check"].found <= floors["path and keyword"].found < found.scores.found
     assert found.by_operator["file-deleted"].found == found.by_operator["file-deleted"].false > 0
     assert set(found.by_task) == {task.name for task in tasks("held-out")}
