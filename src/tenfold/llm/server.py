@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.extras import require
 from tenfold.llm import refusals, wire
-from tenfold.llm.errors import EndpointDown, ModelUnknown, RequestRefused, Transient
+from tenfold.llm.errors import EndpointDown, KeyRefused, ModelUnknown, RequestRefused, Transient
 from tenfold.llm.secrets import find_key, host_variable, is_loopback, scrub
 from tenfold.llm.tokens import estimated_usage
 from tenfold.llm.types import Reply, Request
@@ -53,8 +53,12 @@ class Server:
         key_file: str | os.PathLike[str] | None = None,
         is_openai: bool = False,
     ) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(address)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port above 65535, an open bracket
+            is_address = False
+        if not is_address:
             raise BadInput(f"{address!r} is no address of a server.", "Write http://host:port/v1.")
         if parts.username or parts.password or parts.query:
             raise BadInput("An address must hold neither password nor query.", f"Put the key into {host_variable(address)}.")
@@ -132,6 +136,12 @@ class Server:
                 raise Transient("the answer holds no vectors", billed=True) from None
 
         return await self._plainly(send)
+
+    def require_key(self) -> None:
+        """Raises: KeyRefused: there is no key, and the server is one that takes nobody without."""
+        if self._key is None and urlsplit(self.endpoint).hostname == _OPENAI:
+            hint = f"Set OPENAI_API_KEY, or {host_variable(self.endpoint)}, or give key_file."
+            raise KeyRefused(f"There is no key for {self.endpoint}.", hint)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
@@ -241,9 +251,7 @@ class Server:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            if self._key is None and urlsplit(self.endpoint).hostname == _OPENAI:
-                hint = f"Set OPENAI_API_KEY, or {host_variable(self.endpoint)}, or give key_file."
-                raise BadInput(f"There is no key for {self.endpoint}.", hint)
+            self.require_key()
             for other in [known for known in self._clients if known.is_closed()]:
                 del self._clients[other]
             client = self._clients[loop] = self._opened()
