@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput
 from tenfold.core.files import write_atomic, write_json
+from tenfold.llm.types import whole
 
 __all__ = ["LEVELS", "Graph", "Node", "Structure", "fill", "read_plain"]
 
@@ -319,6 +320,9 @@ def _check_node(node: Node) -> None:
         return
     if not isinstance(node.instruction, str) or not node.instruction.strip():
         raise BadInput(f"Node {node.name!r} has no instruction.", "Give it an instruction, or a function.")
+    broken = [text for text in (*node.texts.values(), node.template, node.output_format) if str(text) != whole(str(text))]
+    if broken:
+        raise BadInput(f"A text of node {node.name!r} holds half a character (a lone surrogate).")
     if len(set(node.inputs)) < len(node.inputs):
         doubled = next(item for item in node.inputs if node.inputs.count(item) > 1)
         raise BadInput(f"Node {node.name!r} has the input {doubled!r} twice.")
