@@ -16,7 +16,7 @@ from tenfold.core.errors import BadInput
 from tenfold.core.files import write_atomic, write_json
 from tenfold.llm.types import whole
 
-__all__ = ["LEVELS", "Graph", "Node", "Structure", "fill", "read_plain"]
+__all__ = ["LEVELS", "Graph", "Node", "Structure", "fill", "read_plain", "without_functions"]
 
 LEVELS = ("full", "self", "bare", "none")
 FILE_LIMIT = 16 << 20
@@ -268,6 +268,14 @@ class Graph:
             raise BadInput(prefix + error.message, error.hint) from error
 
 
+def without_functions(found: Any) -> Graph:
+    """A graph from plain values, to look at: its Python functions are not needed; calling one raises `BadInput`."""
+    nodes = found.get("nodes") if isinstance(found, Mapping) else None
+    nodes = nodes if isinstance(nodes, list) else []
+    names = [node["name"] for node in nodes if isinstance(node, Mapping) and "function" in node and "name" in node]
+    return Graph.from_dict(found, dict.fromkeys(map(str, names), _absent))
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """A template with each {name} that `values` knows replaced, in one pass: replaced text is not read again."""
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
@@ -303,6 +311,10 @@ def read_plain(path: str | os.PathLike[str], limit: int = FILE_LIMIT) -> Any:
         raise BadInput(f"{path} is not valid YAML{f' at line {mark.line + 1}' if mark else ''}.") from error
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not valid JSON or YAML.") from error
+
+
+def _absent(*values: Any) -> Any:
+    raise BadInput("The Python functions of this graph were not read back.", "Give them to Graph.load.")
 
 
 def _check_node(node: Node) -> None:
