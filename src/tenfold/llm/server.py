@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from weakref import WeakKeyDictionary
 
 from tenfold.core.errors import BadInput, TenfoldError
@@ -53,13 +53,7 @@ class Server:
         key_file: str | os.PathLike[str] | None = None,
         is_openai: bool = False,
     ) -> None:
-        try:
-            parts = urlsplit(address)
-            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port above 65535, an open bracket
-            is_address = False
-        if not is_address:
-            raise BadInput(f"{address!r} is no address of a server.", "Write http://host:port/v1.")
+        parts = _parts(address)
         if parts.username or parts.password or parts.query:
             raise BadInput("An address must hold neither password nor query.", f"Put the key into {host_variable(address)}.")
         self.endpoint = address.rstrip("/")
@@ -268,6 +262,16 @@ class Server:
         return openai.AsyncOpenAI(
             base_url=self.endpoint, api_key=self._key or "none", max_retries=0, timeout=self._timeout, http_client=http
         )
+
+
+def _parts(address: str) -> SplitResult:
+    try:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:  # a port above 65535, an open bracket
+        pass
+    raise BadInput(f"{address!r} is no address of a server.", "Write http://host:port/v1.")
 
 
 class _Refused(Exception):

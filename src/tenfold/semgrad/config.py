@@ -144,7 +144,7 @@ def _checked(path: Path, key: str, value: Any) -> Any:
         wanted = "true or false" if bool in kinds else "text" if str in kinds else "a number"
         raise BadInput(f"{path}: {key} is {str(value)[:40]!r}; it must be {wanted}.")
     if key in ("run_dir", "cache", "cassette", "key_file"):
-        return str(_beside(path, key, value))
+        return str(_beside(path, key, str(value)))
     return value
 
 
