@@ -199,7 +199,7 @@ class Server:
         self._was_reached = True
         body = getattr(error, "body", None) or response.text
         meaning = refusals.meaning(status, body, response.headers, self.endpoint, model)
-        if isinstance(meaning, ModelUnknown):
+        if isinstance(meaning, ModelUnknown) and status >= 400:  # one that moved is asked nothing more
             names = await self._names()
             if names:
                 meaning = ModelUnknown(meaning.message, f"It has: {', '.join(names)}.")
