@@ -58,7 +58,8 @@ _BODY = textwrap.dedent("""
     for name, one in sys.modules.items():
         if str(getattr(one, "__file__", "")).startswith(root):
             seen.append(["import", name])
-    print(json.dumps({"seen": seen, "verdicts": [one.verdict for one in found], "nodes": len(graph.nodes), "notes": work.notes}))
+    verdicts = [one.verdict for one in found]
+    print(json.dumps({"seen": seen, "verdicts": verdicts, "nodes": len(graph.nodes), "notes": work.notes}))
 """)
 
 

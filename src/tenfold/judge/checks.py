@@ -18,7 +18,7 @@ from tenfold.judge.known import Known
 from tenfold.judge.lexicon import CONCEPTS, MEASURES, Concept, Library
 from tenfold.judge.types import Evidence
 from tenfold.judge.weighing import ABSENT, EMPTY, FLOOR, probability
-from tenfold.judge.wording import bears_words, hollow_inside, hollow_of, telling_words
+from tenfold.judge.wording import bears_words, hollow_inside, hollow_of, names_words, telling_words
 from tenfold.judge.workspace import Workspace
 
 __all__ = ["Part", "Scene", "parts"]
@@ -733,6 +733,10 @@ def _worded(where: _Where, criterion: Criterion, evidence: list[Evidence]) -> Pa
         one = bears_words(code, wanted) if not against else None
         if one:
             evidence = [scene.about(path, True, f"{path} defines {one.name}.", 0.5, "words", one.line), *evidence]
+            return Part(probability(evidence), tuple(evidence))
+        name = names_words(code, wanted) if not against and code.is_live else None
+        if name:
+            evidence = [scene.about(path, True, f"{path} has {name[0]}.", 0.4, "words", name[1]), *evidence]
             return Part(probability(evidence), tuple(evidence))
     if against:
         return Part(probability([*against, *evidence]), (*against, *evidence))

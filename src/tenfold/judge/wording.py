@@ -10,7 +10,7 @@ from functools import lru_cache
 from tenfold.judge.facts import Code, Definition
 from tenfold.llm.words import stem
 
-__all__ = ["bears_words", "hollow_inside", "hollow_of", "telling_words"]
+__all__ = ["bears_words", "hollow_inside", "hollow_of", "names_words", "telling_words"]
 
 _PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _WORDS = """
@@ -41,6 +41,14 @@ def bears_words(code: Code, wanted: frozenset[str]) -> Definition | None:
     names = [*code.names, *code.keys, *(one.name for one in code.definitions if not one.stub)]
     held = frozenset[str]().union(*map(parts_of, names))
     return best if 2 * len(held & wanted) >= len(wanted) else None
+
+
+def names_words(code: Code, wanted: frozenset[str]) -> tuple[str, int] | None:
+    """The first name, and its line, of live code whose names, keys and elements bear two thirds of at least two words."""
+    found = {
+        word: (name, line) for name, line in [*code.keys.items(), *code.names.items()] for word in parts_of(name) & wanted
+    }
+    return next(iter(found.values())) if len(found) >= 2 and 3 * len(found) >= 2 * len(wanted) else None
 
 
 def hollow_of(code: Code, wanted: frozenset[str]) -> Definition | None:
