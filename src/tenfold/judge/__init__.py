@@ -8,8 +8,10 @@ written.
 | file | holds |
 |---|---|
 | `types.py` | `Requirement`, `Requirements`, `Evidence`, `Judgement`, `Report` |
-| `requirements.py`, `lint.py` | DevAI JSON, plain text, YAML, rubric trees; what is wrong or vague in them |
-| `devai.py` | the 55 tasks, the labels, the recorded verdicts, by name of data set |
+| `forms.py`, `rubric.py`, `requirements.py` | DevAI JSON, plain text, YAML, weighted rubric trees; read and checked |
+| `linting.py` | what is wrong or vague in requirements |
+| `devai.py` | the 55 tasks and how runs of them ended, by name of data set |
+| `labels.py` | people's verdicts: read, joined by the criterion's words, overridden, saved |
 | `workspace.py` | reading a folder or archive safely; content hashes and their cache |
 | `artefacts.py` | images, PDF, notebooks, checkpoints, arrays, tables, archives: what they are, without opening them up |
 | `python_code.py`, `other_code.py`, `code_graph.py` | facts of code: ast, tree-sitter; definitions, references, calls |
@@ -19,10 +21,100 @@ written.
 | `trajectory.py` | what the agent did: readers of several formats |
 | `prompts.py`, `agent.py`, `hybrid.py` | the paper's agent with a model: locate, read, search, retrieve, ask, plan; hybrid |
 | `runner.py` | `run`: one workspace, any engine |
-| `writers.py` | reports as JSON, Markdown, HTML, JUnit XML |
-| `alignment.py`, `calibration.py`, `comparison.py` | agreement with labels and its floors; confidence; two reports |
+| `writers.py`, `report_page.py`, `dag.py` | reports as files; as a page; the picture of prerequisites |
+| `verdicts.py`, `metrics.py`, `floors.py` | verdicts beside labels; kappa, AUROC, ...; what needs no workspace |
+| `alignment.py`, `agreement_table.py` | agreement with labels: the paper's table, with floors and intervals |
+| `calibration.py`, `comparison.py`, `scoring.py` | confidence from the user's labels; two reports; the judge as a reward |
 | `collect.py` | run an agent over tasks in a sandbox |
 | `faults/` | the seeded-fault suite: reference workspaces, fault operators, labels |
 | `bench.py` | traps, faults, DevAI |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenfold.judge.alignment import Agreement, agreement
+    from tenfold.judge.calibration import Calibration, calibrate, read_calibration
+    from tenfold.judge.comparison import Comparison, compare
+    from tenfold.judge.devai import Instance
+    from tenfold.judge.labels import Label, override, read_labels, report_labels, save_labels
+    from tenfold.judge.linting import lint
+    from tenfold.judge.requirements import load_requirements, load_rubric, load_tasks
+    from tenfold.judge.rubric import Rubric
+    from tenfold.judge.scoring import score_report, scorer
+    from tenfold.judge.types import Evidence, Judgement, Report, Requirement, Requirements
+    from tenfold.judge.writers import read_report, write_report
+
+# No file bears the name of a public function: an imported sub-module would take its place here.
+_HOME = {
+    "Agreement": "alignment",
+    "Calibration": "calibration",
+    "Comparison": "comparison",
+    "Evidence": "types",
+    "Instance": "devai",
+    "Judgement": "types",
+    "Label": "labels",
+    "Report": "types",
+    "Requirement": "types",
+    "Requirements": "types",
+    "Rubric": "rubric",
+    "agreement": "alignment",
+    "calibrate": "calibration",
+    "compare": "comparison",
+    "lint": "linting",
+    "load_requirements": "requirements",
+    "load_rubric": "requirements",
+    "load_tasks": "requirements",
+    "override": "labels",
+    "read_calibration": "calibration",
+    "read_labels": "labels",
+    "read_report": "writers",
+    "report_labels": "labels",
+    "save_labels": "labels",
+    "score_report": "scoring",
+    "scorer": "scoring",
+    "write_report": "writers",
+}
+
+__all__ = [
+    "Agreement",
+    "Calibration",
+    "Comparison",
+    "Evidence",
+    "Instance",
+    "Judgement",
+    "Label",
+    "Report",
+    "Requirement",
+    "Requirements",
+    "Rubric",
+    "agreement",
+    "calibrate",
+    "compare",
+    "lint",
+    "load_requirements",
+    "load_rubric",
+    "load_tasks",
+    "override",
+    "read_calibration",
+    "read_labels",
+    "read_report",
+    "report_labels",
+    "save_labels",
+    "score_report",
+    "scorer",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOME[name]
+    return getattr(import_module(home if "." in home else f"tenfold.judge.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

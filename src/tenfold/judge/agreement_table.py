@@ -44,7 +44,8 @@ def agreement_markdown(found: "Agreement") -> str:
     head = [f"Agreement of {found.judge} with people on {n} requirements of {found.tasks} tasks", ""]
     body = ["| | value | 95 % interval, or note |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     words = unmatched_words(found.unmatched, n + len(found.unmatched))
-    return "\n".join([*head, *body, *(["", words] if words else [])]) + "\n"
+    words += f" {found.left_out} labels are of what was not judged." if found.left_out else ""
+    return "\n".join([*head, *body, *(["", words.strip()] if words else [])]) + "\n"
 
 
 def _better_floor(found: "Agreement") -> str:

@@ -8,7 +8,7 @@ over tasks, for requirements of one task stand or fall together.
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,6 +95,7 @@ class Agreement:
         majority_aligned: labels that agree with the majority of all judges, where there are two or more.
         by_category: (aligned, total).
         unmatched: labels that match no criterion.
+        left_out: labels of what was not judged.
         cost: of the judge, or None for recorded verdicts.
     """
 
@@ -118,6 +119,7 @@ class Agreement:
     majority_aligned: int | None = None
     by_category: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unmatched: tuple[Unmatched, ...] = ()
+    left_out: int = 0
     cost: Cost | None = None
 
     @property
@@ -168,6 +170,7 @@ class Agreement:
             "disagreement": [{"pair": list(pair), "share": share} for pair, share in self.disagreement.items()],
             "majority_aligned": self.majority_aligned,
             "by_category": {name: {"aligned": good, "total": n} for name, (good, n) in self.by_category.items()},
+            "left_out": self.left_out,
             "unmatched": [_unmatched(one) for one in self.unmatched],
             "cost": None if self.cost is None else asdict(self.cost),
             "paper_costs": {name: {"minutes": minutes, "usd": usd} for name, (minutes, usd) in PAPER_COSTS.items()},
@@ -211,13 +214,13 @@ def agreement(
     name = (
         column if verdicts is None else ", ".join(sorted({one.engine for report in reports for one in report})) or "verdicts"
     )
-    return _measured(name, judged, unmatched, reports, ended, draws, seed)
+    found = _measured(name, judged, reports, ended, draws, seed)
+    return replace(found, unmatched=unmatched, left_out=len(rows) - len(judged) - len(unmatched))
 
 
 def _measured(
     name: str,
     judged: Sequence[Judged],
-    unmatched: tuple[Unmatched, ...],
     reports: Sequence[Report],
     ended: Mapping[str, TaskFlags] | None,
     draws: int,
@@ -253,7 +256,6 @@ def _measured(
         disagreement=disagreement({"human": human.tolist(), **others}),
         majority_aligned=int((np.array(majority(list(others.values()))) == human).sum()) if len(others) > 1 else None,
         by_category=_by_category(judged, right),
-        unmatched=unmatched,
         cost=_cost(reports),
     )
 

@@ -233,13 +233,12 @@ def _gains(pairs: list[tuple[Report, Report]], draws: int, seed: int) -> dict[st
         "met_transitive": lambda report: report.met(dependent="transitive"),
         "reward": lambda report: report.reward(),
     }
-    weights = np.random.default_rng(seed).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), size=draws) / len(
-        pairs
-    )
+    tasks = len(pairs)
+    weights = np.random.default_rng(seed).multinomial(tasks, np.full(tasks, 1 / tasks), size=draws) / tasks
     found = {}
     for name, measure in measures.items():
         values = np.array([[measure(one), measure(other)] for one, other in pairs])
         low, high = np.percentile(weights @ (values[:, 1] - values[:, 0]), [2.5, 97.5]).tolist()
         first, second = values.mean(0).tolist()
-        found[name] = Gain(first, second, second - first, (low, high) if len(pairs) > 1 else None)
+        found[name] = Gain(first, second, second - first, (low, high) if tasks > 1 else None)
     return found

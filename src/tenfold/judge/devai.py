@@ -188,12 +188,15 @@ def _instance(draft: Draft) -> Instance:
     wishes = details.get("preferences") or []
     if not isinstance(wishes, list) or not all(isinstance(one, Mapping) and "criteria" in one for one in wishes):
         raise BadInput(f"{draft.name}: the preferences are not a list of tables with criteria.")
+    tags = details.get("tags") or []
+    if not isinstance(tags, list):
+        raise BadInput(f"{draft.name}: the tags are not a list of words.")
     if draft.findings:
         raise BadInput(f"{draft.name}: {draft.findings[0].words}", draft.findings[0].hint)
     return Instance(
         load_requirements(Requirements(draft.name, draft.items, draft.query)),
         tuple(Preference(str(one.get("preference_id", number)), str(one["criteria"])) for number, one in enumerate(wishes)),
-        tuple(str(tag) for tag in details.get("tags") or ()),
+        tuple(str(tag) for tag in tags),
         details.get("is_kaggle_api_needed") is True,
         details.get("is_training_needed") is True,
         details.get("is_web_navigation_needed") is True,

@@ -3,6 +3,7 @@
 Text of judged files and of models is quoted as data: escaped for the form, and cut of characters that the form forbids.
 """
 
+import functools
 import json
 import os
 import re
@@ -21,6 +22,7 @@ __all__ = [
     "FORMAT",
     "from_dict",
     "inline",
+    "place_of",
     "read_report",
     "report_path",
     "to_dict",
@@ -76,19 +78,19 @@ def from_dict(value: Any, where: str = "The report") -> Report:
     Raises:
         BadInput: it is not in that form; the first place that is wrong is named.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     if not isinstance(value, Mapping) or value.get("format") != FORMAT:
         raise BadInput(f"{where} is not a report of `tenfold judge run`.", f"Its field format should be {FORMAT}.")
     try:
         table = value["requirements"]
-        items = TypeAdapter(tuple[Requirement, ...]).validate_python(table["items"])
+        items = _adapter(tuple[Requirement, ...]).validate_python(table["items"])
         requirements = Requirements(str(table["name"]), items, str(table["query"]))
         by_id = requirements.by_id
         fields = [name for name in Judgement.__dataclass_fields__ if name not in ("requirement", "evidence")]
-        evidence = TypeAdapter(tuple[Evidence, ...])
+        evidence, judgement = _adapter(tuple[Evidence, ...]), _adapter(Judgement)
         judgements = tuple(
-            TypeAdapter(Judgement).validate_python(
+            judgement.validate_python(
                 {
                     **{name: row[name] for name in fields},
                     "requirement": by_id[row["id"]],
@@ -166,7 +168,7 @@ def to_junit(report: Report) -> str:
         name = _allowed(f"{one.requirement.id}: {one.requirement.criteria}")
         known = {"name": name, "classname": _allowed(report.requirements.name), "time": f"{one.seconds:.3f}"}
         case = ElementTree.SubElement(suite, "testcase", known)
-        facts = "\n".join(f"{_side(fact)}: {fact.words}{_where(fact)}" for fact in one.evidence)
+        facts = "\n".join(f"{_side(fact)}: {fact.words}{place_of(fact)}" for fact in one.evidence)
         if one.verdict == "unsatisfied":
             first = next((fact.words for fact in one.evidence if not fact.supports), "") or one.missing or "unsatisfied"
             failure = ElementTree.SubElement(case, "failure", {"message": _allowed(first), "type": "unsatisfied"})
@@ -234,6 +236,11 @@ def report_path(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def place_of(fact: Evidence) -> str:
+    """Where a fact stands, " (file:line)", or nothing."""
+    return f" ({fact.file}{f':{fact.line}' if fact.line else ''})" if fact.file else ""
+
+
 def inline(text: str, code: bool = False) -> str:
     """One line of Markdown in which nothing of the text is markup; code: between backticks, which it must not hold."""
     line = " ".join(_allowed(str(text)).split())
@@ -241,6 +248,13 @@ def inline(text: str, code: bool = False) -> str:
         return line.replace("|", "\\|")
     line = re.sub(r"([\\*_\[\]|#~!])", r"\\\1", line)
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@functools.cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _summary(report: Report) -> dict[str, Any]:
@@ -293,12 +307,8 @@ def _side(fact: Evidence) -> str:
     return "for" if fact.supports else "against"
 
 
-def _where(fact: Evidence) -> str:
-    return f" ({fact.file}{f':{fact.line}' if fact.line else ''})" if fact.file else ""
-
-
 def _place(fact: Evidence) -> str:
-    place = _where(fact).strip(" ()").replace("`", "'")
+    place = place_of(fact).strip(" ()").replace("`", "'")
     return f" (`{inline(place, code=True)}`)" if place else ""
 
 
