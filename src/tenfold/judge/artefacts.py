@@ -8,11 +8,13 @@ import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tenfold.judge.addressing import without_flagged
 from tenfold.judge.facts import Artefact
 
-__all__ = ["artefact_facts", "prose"]
+__all__ = ["LEAST_WORDS", "artefact_facts", "cell_sources", "notebook_cells", "prose", "zip_part"]
 
 LEAST_SIDE, LEAST_PDF_WORDS, LEAST_REPORT_WORDS, LEAST_CHECKPOINT = 16, 25, 40, 256
+LEAST_WORDS = {"pdf": LEAST_PDF_WORDS, "markdown": LEAST_REPORT_WORDS, "docx": LEAST_REPORT_WORDS, "pptx": 10, "html": 8}
 _MOST_PIXELS = 100_000_000
 _MOST_TEXT = 20_000
 _PLACEHOLDER = re.compile(
@@ -46,7 +48,8 @@ def artefact_facts(kind: str, data: bytes, size: int) -> Artefact:
 
 
 def prose(text: str, least: int, **details: Any) -> Artefact:
-    """A text: its words, its numbers, and whether it says it is none."""
+    """A text: its words, its numbers, and whether it says it is none. Lines that address the judge do not count."""
+    text = without_flagged(text)
     words, numbers = len(_WORD.findall(text)), len(_NUMBER.findall(text))
     found = {"words": words, "numbers": numbers, "text": text[:_MOST_TEXT], "details": details}
     if not text.strip():
@@ -128,8 +131,7 @@ def _pptx(data: bytes, size: int) -> Artefact:
 def _xlsx(data: bytes, size: int) -> Artefact:
     names = _names(data)
     sheets = [name for name in names if re.fullmatch(r"xl/worksheets/sheet\d+\.xml", name)]
-    with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(sheets[0]) as file:
-        rows = file.read(5_000_000).count(b"<row")
+    rows = zip_part(data, sheets[0]).count(b"<row")
     return Artefact(rows >= 2, f"{len(sheets)} sheets, the first with {rows} rows", rows == 0, details={"rows": rows})
 
 
@@ -138,12 +140,22 @@ def _names(data: bytes) -> list[str]:
         return archive.namelist()
 
 
+def zip_part(data: bytes, name: str, limit: int = 20_000_000) -> bytes:
+    """One entry of a zip, at most `limit` bytes of it.
+
+    Raises:
+        zipfile.BadZipFile: it is damaged.
+        KeyError: it has no such entry.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(name) as file:
+        return file.read(limit)
+
+
 def _office(data: bytes, part: str, paragraph: str) -> list[str]:
     from tenfold.core.extras import require
 
     parser = require("defusedxml.ElementTree", "judge")
-    with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(part) as file:
-        root = parser.fromstring(file.read(20_000_000))
+    root = parser.fromstring(zip_part(data, part))
     lines = []
     for node in root.iter():
         if node.tag.rsplit("}", 1)[-1] == paragraph:
@@ -354,7 +366,7 @@ def _onnx(data: bytes, size: int) -> Artefact:
 def _csv(data: bytes, size: int) -> Artefact:
     import csv
 
-    text = _decode(data[:1_000_000])
+    text = without_flagged(_decode(data[:1_000_000]))
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         dialect = csv.Sniffer().sniff("\n".join(lines[:5]), delimiters=",;\t|")

@@ -1,7 +1,7 @@
 """The checks: what speaks for and against one criterion in one workspace.
 
 Of three kinds. What is decided by absence (a file, a library, a data set) can be denied. A method may be written by hand,
-under any name: it can be confirmed, and its absence leaves it undecided. Quality is a judgement, and undecided without a model.
+under any name: it can be confirmed, and its absence leaves it undecided. Quality is a judgement: undecided without a model.
 """
 
 import re
@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from tenfold.judge.artefacts import LEAST_WORDS
 from tenfold.judge.criterion import Criterion, Target, significant
 from tenfold.judge.facts import Call, Code, Definition, Facts
+from tenfold.judge.injection import without_criteria
 from tenfold.judge.kinds import CODE
 from tenfold.judge.known import Known
 from tenfold.judge.lexicon import MEASURES, Concept, Library
@@ -59,9 +61,10 @@ class Part:
 class Scene:
     """A workspace and what is known of it: what all checks of all its requirements look things up in."""
 
-    def __init__(self, workspace: Workspace, known: Known) -> None:
+    def __init__(self, workspace: Workspace, known: Known, criteria: tuple[str, ...] = ()) -> None:
         self.workspace = workspace
         self.known = known
+        self.criteria = list(criteria)
 
     @cached_property
     def sources(self) -> dict[str, Code]:
@@ -173,10 +176,19 @@ def _absent(scene: Scene, path: str) -> Part:
 
 def _validity(scene: Scene, path: str, facts: Facts) -> Iterator[Evidence]:
     artefact = facts.artefact
-    if artefact.valid:
+    if artefact.valid and artefact.text and _only_repeats(scene, path, artefact.text):
+        yield scene.about(path, False, f"{path} only repeats what was asked for.", 0.85, "artefact")
+    elif artefact.valid:
         yield scene.about(path, True, f"{path} is there and valid: {artefact.why}.", 0.75, "artefact")
     else:
         yield scene.about(path, False, f"{path} is no such result: {artefact.why}.", 0.85, "artefact")
+
+
+def _only_repeats(scene: Scene, path: str, text: str) -> bool:
+    """Without the sentences of the criteria, too little is left."""
+    rest = without_criteria(text, scene.criteria)
+    least = LEAST_WORDS.get(scene.workspace.files[path].kind, 0)
+    return rest != text and len(re.findall(r"\w{2,}|\d", rest)) < max(2, least)
 
 
 def _shown(scene: Scene, criterion: Criterion, path: str, facts: Facts) -> Iterator[Evidence]:

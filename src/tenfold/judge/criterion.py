@@ -52,8 +52,8 @@ _NO_SET = re.compile(
 )
 _GENERIC = frozenset({
     "the", "a", "an", "of", "in", "for", "and", "from", "data", "dataset", "datasets", "set", "kaggle", "uci", "database",
-    "corpus", "machine", "learning", "repository", "classification", "prediction", "network", "subset", "sales", "news", "real",
-    "world", "sample", "samples", "csv", "file", "images", "image", "reviews",
+    "corpus", "machine", "learning", "repository", "classification", "prediction", "network", "subset", "sales", "news",
+    "real", "world", "sample", "samples", "csv", "file", "images", "image", "reviews",
 })  # fmt: skip
 
 

@@ -13,14 +13,15 @@ __all__ = ["judge"]
 
 
 def judge(
-    workspace: Workspace, requirements: Requirements, cache: str | os.PathLike[str] | None = None
+    workspace: Workspace, requirements: Requirements, cache: str | os.PathLike[str] | Known | None = None
 ) -> tuple[Judgement, ...]:
     """Judge every requirement by evidence alone.
 
     Args:
         workspace: see `Workspace.open`.
         requirements: what is asked for.
-        cache: folder of known facts, shared by all workspaces and runs; None = the user's cache folder, "" = none.
+        cache: folder of known facts, shared by all workspaces and runs; None = the user's cache folder, "" = none; or
+            facts that are known already.
 
     Returns:
         One judgement for each requirement, in their order: satisfied from a probability of 0.6 on, unsatisfied up to 0.4,
@@ -30,12 +31,13 @@ def judge(
         BadInput: the cache is damaged, or a file became unreadable since the scan.
         ExtraMissing: a reader of a file's kind is not installed.
     """
-    known = Known(workspace, cache)
+    known = cache if isinstance(cache, Known) else Known(workspace, cache)
     try:
-        scene = Scene(workspace, known)
+        scene = Scene(workspace, known, tuple(item.criteria for item in requirements))
         return tuple(_judgement(scene, item) for item in requirements)
     finally:
-        known.close()
+        if known is not cache:
+            known.close()
 
 
 def _judgement(scene: Scene, requirement: Requirement) -> Judgement:

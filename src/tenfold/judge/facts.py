@@ -119,15 +119,23 @@ class Artefact:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is known of a file's content."""
+    """All that is known of a file's content.
+
+    Attributes:
+        artefact: what it is.
+        code: facts of its code, if it has any.
+        flags: where it addresses the judge: (line, kind, text).
+    """
 
     artefact: Artefact
     code: Code | None = None
+    flags: tuple[tuple[int, str, str], ...] = ()
 
 
 def facts_to_dict(facts: Facts) -> dict[str, Any]:
     """As JSON types."""
-    return {"artefact": asdict(facts.artefact), "code": None if facts.code is None else vars(facts.code)}
+    code = None if facts.code is None else vars(facts.code)
+    return {"artefact": asdict(facts.artefact), "code": code, "flags": facts.flags}
 
 
 def facts_from_dict(found: dict[str, Any]) -> Facts:
@@ -142,4 +150,4 @@ def facts_from_dict(found: dict[str, Any]) -> Facts:
                 "definitions": tuple(Definition(*one) for one in code["definitions"]),
             }
         )
-    return Facts(Artefact(**found["artefact"]), code)
+    return Facts(Artefact(**found["artefact"]), code, tuple((one[0], one[1], one[2]) for one in found["flags"]))

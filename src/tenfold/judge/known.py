@@ -1,12 +1,16 @@
 """Facts of every file of a workspace, kept on disk by the hash of its content."""
 
+import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tenfold.judge.artefacts import artefact_facts, cell_sources
+from tenfold.judge.addressing import flags_in
+from tenfold.judge.artefacts import artefact_facts, cell_sources, zip_part
 from tenfold.judge.facts import Artefact, Code, Facts, facts_from_dict, facts_to_dict
+from tenfold.judge.kinds import CODE, PROSE, TABLES
 from tenfold.judge.other_code import html_facts, script_facts, style_facts, word_facts
 from tenfold.judge.python_code import notebook_source, python_facts
 from tenfold.judge.workspace import FileInfo, Workspace, decode
@@ -32,7 +36,23 @@ def file_facts(kind: str, data: bytes, size: int) -> Facts:
     artefact = artefact_facts(kind, data, size)
     if kind == "python" and artefact.valid is None:
         artefact = Artefact(None, "source code")
-    return Facts(artefact, _code_facts(kind, data, size) if not artefact.empty else None)
+    return Facts(artefact, _code_facts(kind, data, size) if not artefact.empty else None, _flags(kind, data, artefact))
+
+
+def _flags(kind: str, data: bytes, artefact: Artefact) -> tuple[tuple[int, str, str], ...]:
+    if kind in ("pdf", "docx", "pptx"):
+        return tuple(flags_in(artefact.text))
+    if kind in CODE | PROSE | TABLES - {"xlsx", "parquet", "sqlite"} or kind == "svg":
+        return tuple(flags_in(decode(data[:_CODE_LIMIT])))
+    return tuple(flags_in(_printable(data[:_CODE_LIMIT]))) if kind in ("xlsx", "unknown") else ()
+
+
+def _printable(data: bytes) -> str:
+    """The text of a file that is none, or is packed: what a reader of its bytes would see."""
+    if data[:4] == b"PK\x03\x04":
+        with contextlib.suppress(Exception):  # a damaged archive says nothing; its bytes still may
+            return re.sub(r"<[^>]*>", "\n", decode(zip_part(data, "xl/sharedStrings.xml")))
+    return "\n".join(found.decode("ascii") for found in re.findall(rb"[\x20-\x7e]{12,}", data))
 
 
 def _code_facts(kind: str, data: bytes, size: int) -> Code | None:

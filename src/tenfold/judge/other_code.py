@@ -14,7 +14,8 @@ _FUNCTIONS = {
     "function_declaration", "function_expression", "arrow_function", "method_definition", "generator_function",
     "generator_function_declaration",
 }  # fmt: skip
-_WORK = {"binary_expression", "augmented_assignment_expression", "update_expression", "for_statement", "for_in_statement"} | {
+_WORK = {
+    "binary_expression", "augmented_assignment_expression", "update_expression", "for_statement", "for_in_statement",
     "while_statement", "do_statement", "ternary_expression", "jsx_element", "jsx_self_closing_element",
 }  # fmt: skip
 _OWN = {"console", "String", "Number", "Boolean", "Object", "Array", "parseInt", "parseFloat"}
