@@ -5,19 +5,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from judge.made import VERDICTS, report, reports, requirements
 from tenfold.core.errors import BadInput
+from tenfold.judge import embedded
 from tenfold.judge.alignment import agreement
 from tenfold.judge.devai import PAPER_COSTS, TaskFlags
-from tenfold.judge.floors import floors, text_prior
+from tenfold.judge.floors import _RIDGE, PART, _groups, _words, floors, text_prior
 from tenfold.judge.labels import Label, report_labels, save_labels
+from tenfold.judge.requirements import load_requirements
 from tenfold.judge.types import Report, Requirements
+from tenfold.judge.workspace import Workspace
 from tenfold.judge.writers import write_report
 
+ENDED = TaskFlags(True, False, False)
 COUNTS = ("met", "met_dependent", "met_transitive")
 
 
@@ -56,6 +61,18 @@ def test_the_papers_table_comes_out_of_the_labels(data: Path, agent, aligned, ka
 
 
 @pytest.mark.data
+def test_the_one_public_workspace_is_judged_written_read_and_agrees_with_people(data: Path, tmp_path: Path) -> None:
+    workspace = Workspace.open(data / "judge" / "workspace_OpenHands_39_Drug_Response_Prediction_SVM_GDSC_ML.json.gz")
+    asked = load_requirements(data / "judge" / "devai_instances.jsonl", task="39")
+    judged = Report(workspace.name, asked, embedded.judge(workspace, asked))
+    path = write_report(judged, tmp_path / "39.json")
+    found = agreement(path, data / "judge" / "labels_OpenHands.csv", flags=data / "judge" / "task_flags_OpenHands.csv")
+    assert (found.total, found.tasks, found.left_out, found.self_terminated) == (7, 1, 359, 1)
+    assert found.aligned >= 6
+    assert found.to_dict() == agreement(judged, data / "judge" / "labels_OpenHands.csv", flags={asked.name: ENDED}).to_dict()
+
+
+@pytest.mark.data
 def test_the_published_intervals_come_out_of_the_bootstrap(data: Path) -> None:
     low, high = agreement(None, data / "judge" / "labels_MetaGPT.csv", draws=5000).intervals["alignment"]
     assert (low, high) == pytest.approx((0.891, 0.949), abs=0.004)
@@ -88,6 +105,7 @@ def test_reports_are_joined_by_the_words_of_their_criteria(tmp_path: Path) -> No
     assert found[0].cost.minutes == pytest.approx(6 * 0.25 / 60)
     assert found[0].calibration_error is not None
     alone = agreement(judged["a"], people)
+    assert alone.intervals == {}
     assert (alone.total, alone.left_out) == (3, 3)
     assert "3 labels are of what was not judged" in alone.to_markdown()
 
@@ -168,6 +186,34 @@ def test_the_text_prior_learns_from_other_tasks_and_never_from_its_own() -> None
     assert text_prior(flipped)[6:8] == text_prior(learnable)[6:8]
     found = floors(learnable)
     assert (found.constant, found.constant_aligned, found.text_aligned) == (False, 8, 16)
+
+
+def test_leaving_a_task_out_in_closed_form_is_fitting_without_it() -> None:
+    chance = np.random.default_rng(4)
+    words = ["save", "train", "plot", "load", "model", "report"]
+    some = [
+        Label(f"t{i % 6}", str(i), " ".join(chance.choice(words, 3)), bool(chance.integers(2)), (), words[i % 3])
+        for i in range(40)
+    ]
+    features = np.hstack([_words([one.criteria for one in some]), _groups(some)])
+    target = np.array([1.0 if one.human else -1.0 for one in some])
+    tasks = np.array([one.task for one in some])
+    for task in set(tasks.tolist()):
+        rest, here = features[tasks != task], features[tasks == task]
+        weights = np.linalg.solve(rest.T @ rest + _RIDGE * np.eye(features.shape[1]), rest.T @ target[tasks != task])
+        assert [verdict for verdict, one in zip(text_prior(some), some, strict=True) if one.task == task] == (
+            here @ weights > 0
+        ).tolist()
+
+
+def test_many_labels_are_predicted_in_parts() -> None:
+    many = [
+        Label(f"t{i}", str(k), f"{'Save' if k % 2 else 'Train'} thing {k}.", k % 2 == 1)
+        for i in range(700)
+        for k in range(4)
+    ]
+    assert len(many) > PART
+    assert text_prior(many) == [label.human for label in many]
 
 
 @settings(max_examples=60, deadline=None)

@@ -51,8 +51,7 @@ def test_words_inside_quotes_are_names_and_not_vague() -> None:
         ("Saved under results/metrics/ and src/model.py.", ["results/metrics/", "src/model.py"]),
         ('The file "report.pdf" is there.', ["report.pdf"]),
         ("Cloned from `https://github.com/a/b.git` over TCP/IP and/or e.g. ssh.", []),
-        ("Uses `torchvision.transforms` version 2.5.", ["torchvision.transforms"][:0]),
-        ("Reads `/etc/passwd` or `../secret.txt`.", []),
+        ("Uses `torchvision.transforms` version 2.5.", []),
     ],
 )
 def test_paths_are_read_out_of_a_criterion(criteria: str, paths: list[str]) -> None:

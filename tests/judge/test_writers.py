@@ -17,7 +17,7 @@ from tenfold.core.errors import BadInput
 from tenfold.judge.dag import dag_svg, depths, edges_to_draw
 from tenfold.judge.report_page import to_html
 from tenfold.judge.types import Evidence, Judgement, Report, Requirement, Requirements
-from tenfold.judge.writers import from_dict, read_report, to_json, to_junit, to_markdown, to_sarif, write_report
+from tenfold.judge.writers import from_dict, inline, read_report, to_json, to_junit, to_markdown, to_sarif, write_report
 
 HOSTILE = "<script>alert(1)</script> | @BODY@ ]]> \x00\x1b[31m `x` [a](javascript:x) & \"'\n# head \ud800"
 JUDGED = report(requirements([[], [0], [0, 1]]), ["satisfied", "unsatisfied", "undecided"], "shop")
@@ -86,6 +86,19 @@ def test_a_damaged_verdict_is_named(tmp_path: Path) -> None:
         read_report(tmp_path / "r.json")
 
 
+def test_a_report_whose_prerequisites_form_a_cycle_or_whose_shares_are_none_is_refused() -> None:
+    for place, change, words in (
+        ("requirements", {"prerequisites": ["1"]}, "cycle"),
+        ("requirements", {"prerequisites": ["9"]}, "needs '9'"),
+        ("judgements", {"probability": 7}, r"not in \[0, 1\]"),
+    ):
+        plain = json.loads(to_json(JUDGED))
+        rows = plain[place]["items"] if place == "requirements" else plain[place]
+        rows[0].update(change)
+        with pytest.raises(BadInput, match=words):
+            from_dict(plain)
+
+
 def test_junit_counts_failures_and_skips_and_parses() -> None:
     root = ElementTree.fromstring(to_junit(JUDGED))
     suite = root.find("testsuite")
@@ -118,6 +131,13 @@ def test_markdown_shows_verdicts_evidence_and_what_is_missing() -> None:
     assert "1 satisfied, 1 unsatisfied, 1 undecided" in text
     assert "- against: results/1.txt is missing (`src/a.py:3`)" in text
     assert "- to decide: someone must look" in text
+    assert "The result 0 is saved in `results/0.txt`." in text
+
+
+def test_markdown_keeps_code_spans_and_names_but_no_other_markup() -> None:
+    assert inline("Save `a_b|c.py` as my_file_x, *not* _so_ [x](y) <b> `") == (
+        "Save `a_b\\|c.py` as my_file_x, \\*not\\* \\_so\\_ \\[x\\](y) &lt;b&gt; \\`"
+    )
 
 
 class Tags(HTMLParser):

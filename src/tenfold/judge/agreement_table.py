@@ -41,7 +41,10 @@ def agreement_markdown(found: "Agreement") -> str:
     rows.append(("confusion", confusion, ""))
     rows += [("cost, here", _money(found.cost.minutes, found.cost.usd), f"{found.cost.calls} calls")] if found.cost else []
     rows += [(f"cost, {name}", _money(*cost), "the paper's, for 165 workspaces") for name, cost in PAPER_COSTS.items()]
-    head = [f"Agreement of {found.judge} with people on {n} requirements of {found.tasks} tasks", ""]
+    head = [
+        f"Agreement of {found.judge} with people on {n} requirements of {found.tasks} task{'s' if found.tasks > 1 else ''}",
+        "",
+    ]
     body = ["| | value | 95 % interval, or note |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
     words = unmatched_words(found.unmatched, n + len(found.unmatched))
     words += f" {found.left_out} labels are of what was not judged." if found.left_out else ""
@@ -63,7 +66,7 @@ def _share(count: int, total: int) -> str:
 
 def _span(found: "Agreement", name: str, form: str = "{:.1%}") -> str:
     interval = found.intervals.get(name)
-    return f"{form.format(interval.low)} to {form.format(interval.high)}" if interval else ""
+    return f"{form.format(interval.low)} to {form.format(interval.high)}" if interval else "one task"
 
 
 def _number(value: float | None) -> str:

@@ -85,7 +85,7 @@ class Agreement:
         judged: counts by the judge.
         self_terminated: runs that ended by themselves, or None without flags.
         floor: constant and text-only prior.
-        intervals: 95 %, of shares in [0, 1] by name.
+        intervals: 95 %, of shares in [0, 1] by name; empty for a single task.
         average_precision: of the probability of "satisfied".
         confidence_auroc: of confidence for being right, among decided.
         calibration_error: over 10 equal bins, among decided.
@@ -306,8 +306,10 @@ def _met(table: Mapping[str, NDArray[np.bool_]], who: str, task: NDArray[np.intp
 
 
 def _intervals(table: Mapping[str, NDArray[np.bool_]], task: NDArray[np.intp], draws: int, seed: int) -> dict[str, Interval]:
-    """Percentiles over tasks drawn with replacement; each draw weighs the tasks' counts."""
+    """Percentiles over tasks drawn with replacement; each draw weighs the tasks' counts. One task has none."""
     tasks = int(task.max()) + 1
+    if tasks < 2:
+        return {}
     weights = np.random.default_rng(seed).multinomial(tasks, np.full(tasks, 1.0 / tasks), size=draws)
     sums = {name: weights @ np.bincount(task, values, tasks) for name, values in table.items()}
     total = weights @ np.bincount(task, minlength=tasks)

@@ -74,7 +74,7 @@ def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
 def _node(report: Report, identity: str, place: tuple[int, int]) -> str:
     one, (x, y) = report[identity], place
     text, full = one.requirement.criteria, html.escape(f"{identity}: {one.requirement.criteria} ({one.verdict})")
-    short = html.escape(text if len(text) <= 24 else text[:23] + "…")
+    short = html.escape(text if len(text) <= 22 else text[:21] + "…")
     return (
         f'<a href="#r-{html.escape(identity)}"><title>{full}</title><g class="{one.verdict}">'
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8"/>'

@@ -17,7 +17,9 @@ from tenfold.judge.labels import Label
 
 __all__ = ["Floors", "floors", "text_prior"]
 
+PART = 2000
 _RIDGE = 1.0
+_WORDS_LIMIT = 5000
 
 
 class Floors(NamedTuple):
@@ -48,9 +50,29 @@ def text_prior(labels: Sequence[Label]) -> list[bool]:
     """Verdicts from the words alone: ridge regression on tf-idf, category and agent, each task predicted from the others.
 
     Leaving a group g out of ridge regression has a closed form: with G = (K + a I)^-1, its residuals are
-    G_gg^-1 (G y)_g, so one inverse serves all tasks.
+    G_gg^-1 (G y)_g, so one inverse serves all tasks. More than `PART` labels are predicted in parts of whole tasks.
     """
-    if len({label.task for label in labels}) < 2:
+    parts: list[list[int]] = [[]]
+    for rows in _by_task(labels):
+        if parts[-1] and len(parts[-1]) + len(rows) > PART:
+            parts.append([])
+        parts[-1] += rows
+    found = [False] * len(labels)
+    for part in parts:
+        for row, verdict in zip(part, _predicted([labels[row] for row in part]), strict=True):
+            found[row] = verdict
+    return found
+
+
+def _by_task(labels: Sequence[Label]) -> list[list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row, label in enumerate(labels):
+        rows.setdefault(label.task, []).append(row)
+    return list(rows.values())
+
+
+def _predicted(labels: Sequence[Label]) -> list[bool]:
+    if len(_by_task(labels)) < 2:
         most = sum(label.human for label in labels) * 2 > len(labels)
         return [most] * len(labels)
     features = np.hstack([_words([label.criteria for label in labels]), _groups(labels)])
@@ -58,9 +80,8 @@ def text_prior(labels: Sequence[Label]) -> list[bool]:
     inverse = np.linalg.inv(features @ features.T + _RIDGE * np.eye(len(labels)))
     fitted = inverse @ target
     predicted = np.empty(len(labels))
-    tasks = np.array([label.task for label in labels])
-    for task in dict.fromkeys(tasks.tolist()):
-        here = np.flatnonzero(tasks == task)
+    for rows in _by_task(labels):
+        here = np.array(rows)
         predicted[here] = target[here] - np.linalg.solve(inverse[np.ix_(here, here)], fitted[here])
     return [bool(value > 0) for value in predicted]
 
@@ -72,7 +93,8 @@ def _words(texts: Sequence[str]) -> NDArray[np.float64]:
         words = re.findall(r"[a-z0-9_.]+", text.lower())
         bags.append(Counter([*words, *(f"{a} {b}" for a, b in itertools.pairwise(words))]))
     seen = Counter(word for bag in bags for word in bag)
-    column = {word: number for number, word in enumerate(sorted(word for word, count in seen.items() if count > 1))}
+    common = sorted(word for word, count in seen.most_common(_WORDS_LIMIT) if count > 1)
+    column = {word: number for number, word in enumerate(common)}
     table = np.zeros((len(texts), len(column)))
     for row, bag in enumerate(bags):
         for word, count in bag.items():

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 LIMIT = 64 << 20
+_NEAREST_LIMIT = 100
 _KNOWN = ("agent", "task", "requirement_id", "prerequisites", "category", "human", "criteria_as_judged", "criteria", "note")
 _WORDS: dict[str, Verdict] = {
     **dict.fromkeys(("1", "1.0", "true", "yes", "satisfied", "met"), "satisfied"),
@@ -124,7 +125,7 @@ def join_labels(labels: Iterable[Label], tasks: Mapping[str, Requirements]) -> J
     """Find for each label the requirement with its text: as written, else without case, quotes and punctuation.
 
     Where texts repeat in a task, the id decides. A label without text goes by its id. Each label of a task that is not in
-    `tasks` is unmatched.
+    `tasks` is unmatched. The nearest is looked for on behalf of the first hundred that match none.
     """
     matched: list[tuple[Label, Requirement]] = []
     unmatched: list[Unmatched] = []
@@ -138,7 +139,8 @@ def join_labels(labels: Iterable[Label], tasks: Mapping[str, Requirements]) -> J
         if found is not None:
             matched.append((label, found))
         else:
-            alike = [(difflib.SequenceMatcher(None, label.criteria, one.criteria, False).ratio(), one) for one in items]
+            near = items if len(unmatched) < _NEAREST_LIMIT else ()
+            alike = [(difflib.SequenceMatcher(None, label.criteria, one.criteria, False).ratio(), one) for one in near]
             similarity, nearest = max(alike, key=lambda pair: pair[0], default=(0.0, None))
             unmatched.append(Unmatched(label, nearest, similarity))
     return Join(tuple(matched), tuple(unmatched))

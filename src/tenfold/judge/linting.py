@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from tenfold.core.errors import BadInput
+from tenfold.judge.criterion import parse
 from tenfold.judge.forms import Draft, Finding, read_drafts
 from tenfold.judge.requirements import Source, errors_in
 from tenfold.judge.types import Requirement
@@ -16,8 +17,6 @@ from tenfold.judge.types import Requirement
 __all__ = ["HasFiles", "lint", "paths_in", "vague_words"]
 
 _QUOTED = re.compile(r"`([^`\n]{1,200})`|\"([^\"\n]{1,200})\"|'([^'\n]{2,200})'(?!\w)")
-_PATH = re.compile(r"(?<![\w/:.-])(?:(?:[\w-]+/)+(?:[\w.*-]*[\w*-]/?)?|[\w-]+\.[A-Za-z]\w{0,5}\b)")
-_SUFFIX = re.compile(r"[\w-]+\.(?:[a-z][a-z0-9]{0,5})", re.IGNORECASE)
 _VAGUE = re.compile(
     r"\b(good|well|nice|nicely|proper|properly|appropriate|appropriately|suitable|suitably|reasonable|reasonably|adequate|"
     r"adequately|sufficient|sufficiently|relevant|efficient|efficiently|effective|effectively|robust|robustly|clean|"
@@ -25,9 +24,6 @@ _VAGUE = re.compile(
     r"correct|correctly|as needed|if necessary|and so on|etc)\b",
     re.IGNORECASE,
 )
-# Abbreviations that look like a file name.
-_NO_FILE = {"e.g", "i.e", "vs", "etc", "node.js", "vue.js", "next.js", "d3.js", "three.js", "react.js", "express.js"}
-_FOLDERS = {"src", "results", "models", "data", "docs", "tests", "output", "outputs", "static", "templates"}
 _FILES_LIMIT = 200_000
 
 
@@ -63,33 +59,13 @@ def lint(source: Source, workspace: str | os.PathLike[str] | HasFiles | None = N
 
 
 def paths_in(criteria: str) -> list[str]:
-    """The paths that a criterion names, in order: quoted or bare, files or folders (with a slash at the end).
-
-    Addresses (https://...) are no paths.
-    """
-    text = re.sub(r"\b\w+://[^\s`\"']+", " ", criteria)
-    found: list[str] = []
-    for quoted in _QUOTED.finditer(text):
-        token = next(part for part in quoted.groups() if part is not None).strip()
-        if _is_path(token):
-            found.append(token)
-    bare = _QUOTED.sub(" ", text)
-    found += [token.group(0).rstrip(".") for token in _PATH.finditer(bare) if _is_path(token.group(0).rstrip("."))]
-    return list(dict.fromkeys(path.removeprefix("./") for path in found))
+    """The paths that a criterion names, as the engine reads them, in order; folders with a slash at the end."""
+    return [one.path + ("/" if one.kind == "folder" else "") for one in parse(criteria).targets]
 
 
 def vague_words(criteria: str) -> list[str]:
     """Words that two people would measure differently, in order, lower case."""
     return list(dict.fromkeys(word.group(0).lower() for word in _VAGUE.finditer(_QUOTED.sub(" ", criteria))))
-
-
-def _is_path(token: str) -> bool:
-    if not token or " " in token or token.lower() in _NO_FILE or token.startswith(("/", "~")) or ".." in token:
-        return False
-    if "/" in token.strip("/"):
-        # "and/or" and "TCP/IP" are no paths: those end with a slash or a suffix, or begin with a usual folder.
-        return token.endswith("/") or "." in token.rsplit("/", 1)[1] or token.split("/", 1)[0] in _FOLDERS
-    return token.endswith("/") or (_SUFFIX.fullmatch(token) is not None and not token.replace(".", "").isdigit())
 
 
 def _selves(draft: Draft) -> Iterator[Finding]:
@@ -107,7 +83,7 @@ def _vague(draft: Draft) -> Iterator[Finding]:
         if words:
             said = f"Requirement {item.id} says {', '.join(repr(word) for word in words)}, which people measure differently."
             yield Finding("warning", item.id, "vague", said, "Say how it can be seen: a file, a number, a name.")
-        if not paths and not _QUOTED.search(item.criteria) and not _has_name(item.criteria):
+        if not paths and not _names_something(item):
             said = f"Requirement {item.id} names no file and no thing."
             yield Finding("warning", item.id, "nothing named", said, "Name the file, the data, the method or the number.")
         elif not paths:
@@ -115,9 +91,11 @@ def _vague(draft: Draft) -> Iterator[Finding]:
             yield Finding("warning", item.id, "no path", said, "Add where it must be, e.g. in `src/train.py`.")
 
 
-def _has_name(criteria: str) -> bool:
-    """A proper name, an abbreviation or a number after the first word."""
-    return re.search(r"\s[^\s]*(?:[A-Z0-9]|\w_\w)", criteria.strip()) is not None
+def _names_something(item: Requirement) -> bool:
+    """A quoted name, a known method or library, a data set, a measure; or a proper name, an abbreviation or a number."""
+    found = parse(item.criteria, item.category)
+    known = found.names or found.methods or found.libraries or found.data_set or found.measures or found.notebook
+    return bool(known) or re.search(r"\s[^\s]*(?:[A-Z0-9]|\w_\w)", item.criteria.strip()) is not None
 
 
 def _doubles(draft: Draft) -> Iterator[Finding]:

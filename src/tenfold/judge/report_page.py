@@ -72,7 +72,8 @@ def _flags(report: Report) -> str:
         f"<li><code>{_text(flag.get('file'))}:{_text(flag.get('line'))}</code> {_text(str(flag.get('text'))[:400])}</li>"
         for flag in report.flags
     )
-    return f'<section class="warn"><h2>Text that addresses the judge</h2><p>It changed nothing.</p><ul>{rows}</ul></section>'
+    lead = "<h2>Text that addresses the judge</h2><p>It is quoted as data and is evidence of nothing.</p>"
+    return f'<section class="warn">{lead}<ul>{rows}</ul></section>'
 
 
 def _section(report: Report, one: Judgement, quotes: _Quotes) -> str:
@@ -87,7 +88,7 @@ def _section(report: Report, one: Judgement, quotes: _Quotes) -> str:
     about = " · ".join(part for part in (item.category, f"by {one.engine}", f"confidence {one.confidence:.2f}") if part)
     return (
         f'<section id="r-{_text(item.id)}"><h2><span class="pill {one.verdict}">{one.verdict}</span> '
-        f"{_text(item.id)}</h2><p>{_text(item.criteria)}</p><p><small>{bar} {_text(about)}"
+        f"{_text(item.id)}</h2><p>{_with_code(item.criteria)}</p><p><small>{bar} {_text(about)}"
         f"{f'; builds on{needs}' if needs else ''}</small></p>"
         + (f'<ul class="facts">{facts}</ul>' if facts else "")
         + (f"<p><strong>To decide:</strong> {_text(one.missing)}</p>" if one.missing else "")
@@ -106,6 +107,11 @@ def _fact(fact: Evidence, quotes: _Quotes) -> str:
     source = f"<details><summary>source</summary><pre>{lines}</pre></details>" if lines else ""
     side = "for" if fact.supports else "against"
     return f'<li class="{side}"><b>{side}</b> {_text(fact.words)}{where}{source}</li>'
+
+
+def _with_code(text: str) -> str:
+    """Escaped text, with `spans` as code."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", _text(text))
 
 
 def _text(value: object) -> str:

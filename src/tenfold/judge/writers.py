@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 from tenfold.core.errors import BadInput
 from tenfold.core.files import jsonable, read_json, write_atomic
 from tenfold.judge.report_page import to_html
+from tenfold.judge.requirements import load_requirements
 from tenfold.judge.types import Evidence, Judgement, Report, Requirement, Requirements
 
 __all__ = [
@@ -76,7 +77,7 @@ def from_dict(value: Any, where: str = "The report") -> Report:
     """A report from the values of `to_dict`.
 
     Raises:
-        BadInput: it is not in that form; the first place that is wrong is named.
+        BadInput: it is not in that form (the first place that is wrong is named), or its prerequisites are no DAG.
     """
     from pydantic import ValidationError
 
@@ -108,6 +109,9 @@ def from_dict(value: Any, where: str = "The report") -> Report:
         raise BadInput(f"{where} is damaged: {error!r:.120}.") from error
     if [one.requirement.id for one in judgements] != [item.id for item in items]:
         raise BadInput(f"{where} is damaged: its judgements are not those of its requirements.")
+    if not all(0.0 <= share <= 1.0 for one in judgements for share in (one.confidence, one.probability)):
+        raise BadInput(f"{where} is damaged: a confidence or probability is not in [0, 1].")
+    load_requirements(requirements)
     return Report(str(value["workspace"]), requirements, judgements, flags, settings, notes)
 
 
@@ -242,12 +246,17 @@ def place_of(fact: Evidence) -> str:
 
 
 def inline(text: str, code: bool = False) -> str:
-    """One line of Markdown in which nothing of the text is markup; code: between backticks, which it must not hold."""
+    """One line of Markdown in which nothing of the text is markup but code spans; code: it stands between backticks."""
     line = " ".join(_allowed(str(text)).split())
     if code:
-        return line.replace("|", "\\|")
-    line = re.sub(r"([\\*_\[\]|#~!])", r"\\\1", line)
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        return line.replace("`", "'").replace("|", "\\|")
+    parts = re.split(r"(`[^`]+`)", line)
+    return "".join(part.replace("|", "\\|") if number % 2 else _escaped(part) for number, part in enumerate(parts))
+
+
+def _escaped(text: str) -> str:
+    text = re.sub(r"([\\`*\[\]|~]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 @functools.cache
@@ -308,7 +317,7 @@ def _side(fact: Evidence) -> str:
 
 
 def _place(fact: Evidence) -> str:
-    place = place_of(fact).strip(" ()").replace("`", "'")
+    place = place_of(fact).strip(" ()")
     return f" (`{inline(place, code=True)}`)" if place else ""
 
 
