@@ -11,7 +11,7 @@ from typing import Literal
 from tenfold.core.errors import BadInput
 from tenfold.judge.faults.keeping import KEEPING, moved_to_helper
 from tenfold.judge.faults.reference import Files, ReferenceTask, Split, tasks
-from tenfold.judge.faults.table import Fault, faults_of
+from tenfold.judge.faults.table import WIPES, Fault, faults_of
 from tenfold.judge.types import Requirements
 
 __all__ = ["Case", "Ladder", "draws", "generate", "ladders"]
@@ -19,6 +19,7 @@ __all__ = ["Case", "Ladder", "draws", "generate", "ladders"]
 Kind = Literal["reference", "single", "pair", "keeping", "kept fault", "several"]
 HELPER = "helper-module"
 PAIRS, KEPT_FAULTS = 24, 12
+_PROGRAMS = (".py", ".js", ".mjs", ".ipynb")
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,16 @@ class Case:
     def labels(self) -> dict[str, bool]:
         """Truth by id of requirement; one whose truth the rule cannot tell is absent."""
         false = frozenset[str]().union(*(fault.breaks for fault in self.faults))
+        if self._no_program_left():
+            return dict.fromkeys(sorted(false, key=int), False)
         unclear = frozenset[str]().union(*(fault.unclear for fault in self.faults)) - false
         return {item.id: item.id not in false for item in self.requirements if item.id not in unclear}
+
+    def _no_program_left(self) -> bool:
+        """Whether nothing is left that could have made what lies there; then only what is false has a label."""
+        programs = [path for path, content in self.reference.files.items() if path.endswith(_PROGRAMS) and content]
+        gone = [fault.path for fault in self.faults if fault.operator in WIPES]
+        return all(any(path == one or path.startswith(f"{one}/") for one in gone) for path in programs)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tenfold.judge.faults import artefacts, code, edits, wholes
 from tenfold.judge.faults.reference import Files, ReferenceTask
 
-__all__ = ["OPERATORS", "Fault", "faults_of"]
+__all__ = ["OPERATORS", "WIPES", "Fault", "faults_of"]
 
 OPERATORS: dict[str, Callable[..., Files]] = {
     "file-deleted": wholes.deleted,
@@ -68,6 +68,21 @@ _ROLES = {
     ".ipynb": "notebook",
     ".pdf": "document",
 }
+# After these nothing of a program is left.
+WIPES = frozenset(
+    {
+        "file-deleted",
+        "file-emptied",
+        "prose-instead",
+        "claimed-only",
+        "criterion-pasted",
+        "commented-out",
+        "cells-as-text",
+        "truncated",
+        "folder-deleted",
+        "folder-emptied",
+    }
+)
 _OF_FUNCTIONS = ("stub", "body-removed", "pass-through", "not-implemented", "unreachable")
 
 
