@@ -25,6 +25,7 @@ __all__ = [
     "Join",
     "Label",
     "Unmatched",
+    "add_labels",
     "join_labels",
     "normal_form",
     "override",
@@ -203,6 +204,21 @@ def save_labels(path: str | os.PathLike[str], labels: Sequence[Label]) -> Path:
         cells = [one.agent, one.task, one.id, " ".join(one.prerequisites), one.category, int(one.human)]
         out.writerow([*cells, *(_cell(one.recorded.get(name)) for name in judges), one.criteria])
     return write_atomic(path, text.getvalue())
+
+
+def add_labels(path: str | os.PathLike[str], labels: Sequence[Label]) -> list[Label]:
+    """Put labels into a file, in place of those of the same agent, task and requirement; the others that stand there stay.
+
+    Returns:
+        All labels of the file.
+
+    Raises:
+        BadInput: what stands there is no file of labels.
+    """
+    old = read_labels(path) if Path(path).exists() else []
+    found = {(one.agent, one.task, one.id): one for one in [*old, *labels]}
+    save_labels(path, list(found.values()))
+    return list(found.values())
 
 
 def _cell(verdict: Verdict | None) -> str:

@@ -127,7 +127,7 @@ def run_many(
         settle(setting, None)
     limit = budget_of(budget)
     if name == "embedded":
-        work = _Embedded(setting, None if cache is None else str(cache))
+        work = _Embedded(setting, _folder(cache))
         return _each_in_processes(cases, work, jobs, on_error, on_report)
     with _client(model, client, limit, folder, concurrency) as asked:
         options = {"setting": setting, "votes": votes, **({"plan": plan} if name == "llm" else {})}
@@ -148,7 +148,7 @@ class _Embedded:
         found, _ = settle(self._setting, case.trajectory)
         judgements = _facts_alone(workspace, requirements, self._cache)
         notes = ("The embedded engine does not read trajectories.",) if found == "gray" else ()
-        return _report(workspace, requirements, judgements, {"engine": "embedded", "setting": found}, notes)
+        return _report(workspace, requirements, judgements, {"engine": "embedded", "setting": found}, notes, self._cache)
 
 
 class _Many:
@@ -199,7 +199,7 @@ class _Many:
         settings = {"engine": self.engine, "model": self.client.model, **self.options, "setting": setting}
         notes = (books.stopped,) if books.stopped else ()
         spent = {**totals(books.calls), "stopped": books.stopped, **_counts(books, judgements, self.options["votes"])}
-        return _report(workspace, requirements, judgements, {**settings, **spent}, notes)
+        return _report(workspace, requirements, judgements, {**settings, **spent}, notes, _folder(self.cache))
 
     async def _judgements(
         self, workspace: Workspace, requirements: Requirements, options: dict[str, Any]
@@ -207,8 +207,7 @@ class _Many:
         from tenfold.judge import agent, hybrid, single
 
         if self.engine == "hybrid":
-            cache = None if self.cache is None else str(self.cache)
-            embedded = await asyncio.to_thread(_facts_alone, workspace, requirements, cache)
+            embedded = await asyncio.to_thread(_facts_alone, workspace, requirements, _folder(self.cache))
             return await hybrid.judge_async(workspace, requirements, self.client, embedded, **options)
         judge = agent.judge_async if self.engine == "llm" else single.judge_async
         return await judge(workspace, requirements, self.client, **options)
@@ -216,6 +215,10 @@ class _Many:
     def _judged(self, judgement: Judgement) -> None:
         self._done += 1
         self.watch(self._done)
+
+
+def _folder(cache: PathLike | None) -> str | None:
+    return None if cache is None else str(cache)
 
 
 def _counts(books: Books, judgements: Sequence[Judgement], votes: int) -> dict[str, Any]:
@@ -241,10 +244,11 @@ def _report(
     judgements: Sequence[Judgement],
     settings: Mapping[str, Any],
     notes: Sequence[str],
+    cache: str | None,
 ) -> Report:
     from tenfold.judge import injection
 
-    flags = tuple(injection.flags(workspace))
+    flags = tuple(injection.flags(workspace, requirements, cache))
     return Report(workspace.name, requirements, tuple(judgements), flags, dict(settings), (*workspace.notes, *notes))
 
 
