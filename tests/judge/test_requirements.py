@@ -5,10 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.core.errors import BadInput
+from tenfold.judge.linting import lint
 from tenfold.judge.requirements import load_requirements, load_rubric, load_tasks
 from tenfold.judge.rubric import Rubric, RubricNode, read_rubric
 
@@ -225,3 +227,25 @@ def test_the_graded_papers_give_their_stored_roots(data: Path) -> None:
     other = load_rubric(data / "judge" / "paperbench_rubric_stay-on-topic-with-classifier-free-guidance.json.gz")
     totals = other.totals(other.stored())
     assert all(totals[node.id] == pytest.approx(node.score) for node in other.root.walk())
+
+
+keys = st.sampled_from(
+    ["name", "query", "requirements", "criteria", "requirement_id", "id", "prerequisites", "weight", "sub_tasks", "tags"]
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.floats() | st.text(max_size=6),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(keys | st.text(max_size=3), below, max_size=5),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(values)
+def test_whatever_is_given_is_read_or_refused_in_a_sentence(value) -> None:
+    for source in (value, json.dumps(value), yaml.safe_dump(value)):
+        try:
+            found = load_tasks(source)
+        except BadInput:
+            continue
+        assert all(len(one) and all(item.criteria for item in one) for one in found.values())
+        assert list(lint(source)) == list(found)

@@ -238,3 +238,30 @@ def test_hostile_text_stays_text_in_every_form(tmp_path: Path) -> None:
 def test_a_report_with_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"\.pdf has no suffix of a report"):
         write_report(JUDGED, tmp_path / "r.pdf")
+
+
+values = (
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 2)
+    | st.floats()
+    | st.text(max_size=4)
+    | st.just([])
+    | st.just([{}])
+    | st.just({"a": 1})
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_report_with_any_field_replaced_is_read_or_refused_in_a_sentence(data) -> None:
+    plain = json.loads(to_json(JUDGED))
+    tables = [plain, plain["requirements"], plain["requirements"]["items"][1], plain["judgements"][1]]
+    table = data.draw(st.sampled_from([*tables, plain["judgements"][1]["evidence"][0]]))
+    table[data.draw(st.sampled_from(sorted(table)))] = data.draw(values)
+    try:
+        judged = from_dict(plain)
+    except BadInput:
+        return
+    for form in (to_json, to_markdown, to_html, to_junit, to_sarif):
+        assert form(judged)

@@ -100,7 +100,9 @@ def from_dict(value: Any, where: str = "The report") -> Report:
             )
             for row in value["judgements"]
         )
-        flags, settings, notes = tuple(value["flags"]), dict(value["settings"]), tuple(value["notes"])
+        flags = _adapter(tuple[dict[str, Any], ...]).validate_python(value["flags"])
+        settings = _adapter(dict[str, Any]).validate_python(value["settings"])
+        notes = _adapter(tuple[str, ...]).validate_python(value["notes"])
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
