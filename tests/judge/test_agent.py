@@ -6,8 +6,9 @@ import pytest
 
 from tenfold import llm
 from tenfold.core.errors import BadInput
-from tenfold.judge import agent, single
+from tenfold.judge import agent, questions, single
 from tenfold.judge.accounting import Books, Call, shares
+from tenfold.judge.code_search import CodeSearch
 from tenfold.judge.trajectory import Step, Trajectory
 from tests.judge.models import Model, made, png, wanted
 
@@ -217,3 +218,28 @@ def test_replies_recorded_once_are_replayed_byte_for_byte(tmp_path):
     second, silent = run(cassette=tape, mode="replay")
     assert first == second
     assert silent.requests == []
+
+
+def test_code_search_finds_definitions_by_quoted_name_and_by_words_in_python_and_javascript():
+    space = made(
+        {
+            "a.py": "class Tree:\n    def grow_branch(self, n):\n        return [n] * 2\n\ndef shrink(x):\n    return x[:-1]\n",
+            "b.js": "function drawChart(points) {\n  return points.map(p => p * 2);\n}\n",
+            "c.sh": "echo training the network\n",
+        }
+    )
+    search = CodeSearch(space)
+    assert search.top("The function `grow_branch` exists.")[0][:3] == ("a.py", 2, "grow_branch")
+    assert search.top("`drawChart` draws.")[0][:3] == ("b.js", 1, "drawChart")
+    assert search.top("A script for training the network")[0].file == "c.sh"
+    assert CodeSearch(made({"r.txt": "x"})).top("anything") == []
+
+
+def test_a_free_question_is_answered_from_files_and_without_a_model_by_search():
+    model = Model(locate="src/model.py", answer="It fits an SVC (src/model.py:4).")
+    assert questions.ask_anything(made(FILES), "Which model is fitted?", model.client()).startswith("It fits")
+    assert "SVC" in model.of("answer")[0].prompt
+    assert model.counts() == {"locate": 1, "answer": 1}
+    assert questions.passages(made(FILES), "where is `fit` defined")[0][:2] == ("src/model.py", 3)
+    with pytest.raises(BadInput, match="question is empty"):
+        questions.passages(made(FILES), " ")

@@ -5,10 +5,11 @@ so they are left out.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tenfold.core.extras import require
-from tenfold.judge.python_code import python_facts
+from tenfold.judge.code_graph import Node, code_graph
 from tenfold.judge.workspace import Workspace
 
 __all__ = ["CodeSearch", "Passage"]
@@ -30,16 +31,24 @@ class Passage(NamedTuple):
 
 
 class CodeSearch:
-    """An index of a workspace's code: definitions where it can be parsed, else pieces of forty lines."""
+    """An index of a workspace's code: the definitions of its graph, and pieces of forty lines where nothing is defined.
 
-    def __init__(self, workspace: Workspace) -> None:
+    Args:
+        workspace: what was made.
+        cache: folder of known facts, as of the embedded engine.
+    """
+
+    def __init__(self, workspace: Workspace, cache: str | None = "") -> None:
         from tenfold.llm.search import BM25
 
+        defined: dict[str, list[Node]] = {}
+        for node in code_graph(workspace, cache).nodes:
+            defined.setdefault(node.file, []).append(node)
         self.passages = [
             passage
             for path, info in workspace.files.items()
             if info.kind in _CODE
-            for passage in _passages(path, info.kind, workspace.read_text(path, _MOST_BYTES))
+            for passage in _passages(path, workspace.read_text(path, _MOST_BYTES), defined.get(path, ()))
         ]
         self._index = BM25([_words(f"{passage.name} {passage.text}") for passage in self.passages])
 
@@ -57,13 +66,13 @@ class CodeSearch:
         return list(dict.fromkeys([*(passage for _, passage in near[:k]), *by_words]))[:k]
 
 
-def _passages(path: str, kind: str, text: str) -> list[Passage]:
+def _passages(path: str, text: str, definitions: Sequence[Node]) -> list[Passage]:
+    """The functions of a file, and what stands outside of them; without any, pieces of forty lines."""
     lines = text.splitlines()
-    found = python_facts(text) if kind == "python" else None
-    if found is None or found.error or not found.definitions:
+    whole = [one for one in definitions if one.kind != "class"]
+    if not whole:
         starts = range(0, len(lines), _WINDOW)
         return [Passage(path, start + 1, "", "\n".join(lines[start : start + _WINDOW])) for start in starts]
-    whole = [one for one in found.definitions if one.kind != "class"]
     made = [Passage(path, one.line, one.name, "\n".join(lines[one.line - 1 : one.end])) for one in whole]
     inside = {number for one in whole for number in range(one.line, one.end + 1)}
     rest = [line for number, line in enumerate(lines, start=1) if number not in inside]

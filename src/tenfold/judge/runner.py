@@ -125,13 +125,13 @@ def run_many(
     check_plan(plan)
     if setting not in ("auto", "black", "gray"):
         settle(setting, None)
-    limit = budget_of(budget)
+    limit, known = budget_of(budget), None if cache is None else str(cache)
     if name == "embedded":
-        work = _Embedded(setting, _folder(cache))
+        work = _Embedded(setting, known)
         return _each_in_processes(cases, work, jobs, on_error, on_report)
     with _client(model, client, limit, folder, concurrency) as asked:
         options = {"setting": setting, "votes": votes, **({"plan": plan} if name == "llm" else {})}
-        many = _Many(cases, name, asked, options, cache, on_error, on_report)
+        many = _Many(cases, name, asked, options, known, on_error, on_report)
         with meter("Judging", None) as live:
             many.watch = lambda done: live.update(done, _spent(asked))
             return background.run(many.reports())
@@ -148,7 +148,8 @@ class _Embedded:
         found, _ = settle(self._setting, case.trajectory)
         judgements = _facts_alone(workspace, requirements, self._cache)
         notes = ("The embedded engine does not read trajectories.",) if found == "gray" else ()
-        return _report(workspace, requirements, judgements, {"engine": "embedded", "setting": found}, notes, self._cache)
+        settings = {"engine": "embedded", "setting": found}
+        return _report(workspace, requirements, judgements, settings, notes, self._cache)
 
 
 class _Many:
@@ -160,7 +161,7 @@ class _Many:
         engine: str,
         client: Client,
         options: Mapping[str, Any],
-        cache: PathLike | None,
+        cache: str | None,
         on_error: str,
         on_report: Callable[[int, Report], None] | None,
     ) -> None:
@@ -199,7 +200,7 @@ class _Many:
         settings = {"engine": self.engine, "model": self.client.model, **self.options, "setting": setting}
         notes = (books.stopped,) if books.stopped else ()
         spent = {**totals(books.calls), "stopped": books.stopped, **_counts(books, judgements, self.options["votes"])}
-        return _report(workspace, requirements, judgements, {**settings, **spent}, notes, _folder(self.cache))
+        return _report(workspace, requirements, judgements, {**settings, **spent}, notes, self.cache)
 
     async def _judgements(
         self, workspace: Workspace, requirements: Requirements, options: dict[str, Any]
@@ -207,7 +208,7 @@ class _Many:
         from tenfold.judge import agent, hybrid, single
 
         if self.engine == "hybrid":
-            embedded = await asyncio.to_thread(_facts_alone, workspace, requirements, _folder(self.cache))
+            embedded = await asyncio.to_thread(_facts_alone, workspace, requirements, self.cache)
             return await hybrid.judge_async(workspace, requirements, self.client, embedded, **options)
         judge = agent.judge_async if self.engine == "llm" else single.judge_async
         return await judge(workspace, requirements, self.client, **options)
@@ -215,10 +216,6 @@ class _Many:
     def _judged(self, judgement: Judgement) -> None:
         self._done += 1
         self.watch(self._done)
-
-
-def _folder(cache: PathLike | None) -> str | None:
-    return None if cache is None else str(cache)
 
 
 def _counts(books: Books, judgements: Sequence[Judgement], votes: int) -> dict[str, Any]:
@@ -248,7 +245,7 @@ def _report(
 ) -> Report:
     from tenfold.judge import injection
 
-    flags = tuple(injection.flags(workspace, requirements, cache))
+    flags = injection.flags(workspace, requirements, cache)
     return Report(workspace.name, requirements, tuple(judgements), flags, dict(settings), (*workspace.notes, *notes))
 
 
