@@ -20,14 +20,15 @@ written.
 | `injection.py` | text in files that addresses the judge |
 | `trajectory.py` | what the agent did: readers of several formats |
 | `prompts.py`, `agent.py`, `hybrid.py` | the paper's agent with a model: locate, read, search, retrieve, ask, plan; hybrid |
-| `runner.py` | `run`: one workspace, any engine |
+| `runner.py` | `run`, `run_many`: any engine |
 | `writers.py`, `report_page.py`, `dag.py` | reports as files; as a page; the picture of prerequisites |
 | `verdicts.py`, `metrics.py`, `floors.py` | verdicts beside labels; kappa, AUROC, ...; what needs no workspace |
 | `alignment.py`, `agreement_table.py` | agreement with labels: the paper's table, with floors and intervals |
 | `calibration.py`, `comparison.py`, `scoring.py` | confidence from the user's labels; two reports; the judge as a reward |
 | `collect.py` | run an agent over tasks in a sandbox |
 | `faults/` | the seeded-fault suite: reference workspaces, fault operators, labels |
-| `bench.py` | traps, faults, DevAI |
+| `bench.py`, `bench_devai.py`, `bench_engines.py` | any judge on faults, rewards and traps; DevAI; our engines as judges |
+| `drafting.py`, `quotes.py` | a skeleton of requirements by rule; source lines around a fact |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
 """
 
@@ -37,20 +38,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tenfold.judge.alignment import Agreement, agreement
     from tenfold.judge.calibration import Calibration, calibrate, read_calibration
+    from tenfold.judge.collect import Collected
     from tenfold.judge.comparison import Comparison, compare
     from tenfold.judge.devai import Instance
     from tenfold.judge.labels import Label, override, read_labels, report_labels, save_labels
     from tenfold.judge.linting import lint
     from tenfold.judge.requirements import load_requirements, load_rubric, load_tasks
     from tenfold.judge.rubric import Rubric
+    from tenfold.judge.runner import Case, run, run_many
     from tenfold.judge.scoring import score_report, scorer
     from tenfold.judge.types import Evidence, Judgement, Report, Requirement, Requirements
+    from tenfold.judge.workspace import Workspace
     from tenfold.judge.writers import read_report, write_report
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
     "Agreement": "alignment",
     "Calibration": "calibration",
+    "Case": "runner",
+    "Collected": "collect",
     "Comparison": "comparison",
     "Evidence": "types",
     "Instance": "devai",
@@ -60,6 +66,7 @@ _HOME = {
     "Requirement": "types",
     "Requirements": "types",
     "Rubric": "rubric",
+    "Workspace": "workspace",
     "agreement": "alignment",
     "calibrate": "calibration",
     "compare": "comparison",
@@ -72,6 +79,8 @@ _HOME = {
     "read_labels": "labels",
     "read_report": "writers",
     "report_labels": "labels",
+    "run": "runner",
+    "run_many": "runner",
     "save_labels": "labels",
     "score_report": "scoring",
     "scorer": "scoring",
@@ -81,6 +90,8 @@ _HOME = {
 __all__ = [
     "Agreement",
     "Calibration",
+    "Case",
+    "Collected",
     "Comparison",
     "Evidence",
     "Instance",
@@ -90,6 +101,7 @@ __all__ = [
     "Requirement",
     "Requirements",
     "Rubric",
+    "Workspace",
     "agreement",
     "calibrate",
     "compare",
@@ -102,6 +114,8 @@ __all__ = [
     "read_labels",
     "read_report",
     "report_labels",
+    "run",
+    "run_many",
     "save_labels",
     "score_report",
     "scorer",

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +67,7 @@ def run(
     fail_under: Annotated[float | None, typer.Option(min=0, max=1, help="Exit with 1 if a smaller share is met.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge workspaces. A bad one is named and the others go on; exit 1 below --fail-under, 2 bad input, 3 budget reached."""
+    """Judge workspaces; a bad one is named, the others go on. Exit 1 below --fail-under, 2 bad input, 3 budget reached."""
     from tenfold.core.parallel import Failure
     from tenfold.judge.runner import run_many
     from tenfold.judge.types import Report
@@ -74,12 +75,18 @@ def run(
     _check_places(workspaces, out, trajectory)
     known = None if calibration is None else _calibration(calibration)
     cases, failed = _cases(workspaces, requirements, task, trajectory)
+    if folder is not None and (record or replay) is not None:
+        raise BadInput("--folder and a cassette were both given.", "Each keeps the replies; choose one.")
     client = _client(model, budget, record, replay, concurrency)
-    made = run_many(
-        [case for _, case in cases], setting, None if client else model, None if client else budget, engine, votes,
-        plan=plan, client=client, folder=folder, cache=cache, concurrency=concurrency, jobs=jobs, on_error="collect",
-    ) if cases else []  # type: ignore[arg-type] # names are checked by run_many  # fmt: skip
+    asked: dict[str, Any] = {"setting": setting, "engine": engine, "votes": votes, "plan": plan}
+    asked |= {"client": client} if client else {"model": model, "budget": budget}
+    with closing(client) if client else nullcontext():
+        made = run_many(
+            [case for _, case in cases],
+            **asked, folder=folder, cache=cache, concurrency=concurrency, jobs=jobs, on_error="collect",
+        )  # fmt: skip
     failed += [(name, one.error) for (name, _), one in zip(cases, made, strict=True) if isinstance(one, Failure)]
+    failed = [(name, words.removeprefix("BadInput: ")) for name, words in failed]
     reports = [(name, one) for (name, _), one in zip(cases, made, strict=True) if isinstance(one, Report)]
     if known is not None:
         reports = [(name, known.report(one)) for name, one in reports]
@@ -127,31 +134,18 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure a judge: seeded faults, what its reward is worth, traps; or DevAI from labels or workspaces."""
-    if what == "devai":
-        if systems is not None and workspaces is None:
-            return _bench_systems(systems, as_json)
+    if what == "devai" and systems is not None and workspaces is None:
+        _bench_systems(systems, as_json)
+    elif what == "devai":
         options = {
             "setting": setting, "model": model, "budget": budget, "engine": engine, "votes": votes, "plan": plan,
             "jobs": jobs or 1, "concurrency": concurrency, "folder": folder,
         }  # fmt: skip
-        return _bench_devai(workspaces, labels, flags, trajectories, data, options, out, as_json)
-    from tenfold.judge import bench as benches
-    from tenfold.judge.bench_engines import judge_of
-
-    if what not in ("faults", "rewards", "traps"):
-        raise BadInput(f"There is no benchmark {what!r}.", "There are: faults, rewards, traps, devai.")
-    if split not in ("held-out", "tune", "both"):
-        raise BadInput(f"There is no split {split!r}.", "There are: held-out, tune, both.")
-    kept = None if folder is None else str(folder)
-    judge = judge_of(engine, model, votes=votes, plan=plan, budget=budget, folder=kept)
-    part = None if split == "both" else split
-    if what == "faults":
-        found = benches.faults(judge, part, limit=limit, workers=jobs)  # type: ignore[arg-type] # checked above
-    elif what == "rewards":
-        found = benches.rewards(judge, part, workers=jobs)  # type: ignore[arg-type] # checked above
+        _bench_devai(workspaces, labels, flags, trajectories, data, options, out, as_json)
     else:
-        found = benches.traps(judge, data, workers=jobs)
-    emit(found.to_json(), as_json, lambda: _print(found.table()))
+        kept = None if folder is None else str(folder)
+        options = {"votes": votes, "plan": plan, "budget": budget, "folder": kept}
+        _bench_made_up(what, split, limit, data, jobs, as_json, (engine, model, options))
 
 
 @app.command()
@@ -169,16 +163,14 @@ def ask(
     opened = Workspace.open(workspace)
     client = _client(model, budget, None, None, 32, always=True)
     if client is None:
-        found = passages(opened, question)
+        notice, found = "No model is set: this is a search of the code, not an answer.", passages(opened, question)
         rows = [{"file": file, "line": line, "text": text} for file, line, text in found]
         said = "\n\n".join(f"{file}:{line}\n{text}" for file, line, text in found) or "No file has a word of it."
-        notice = "No model is set: this is a search of the code, not an answer."
-        return emit({"notice": notice, "passages": rows}, as_json, lambda: _print(f"{notice}\n\n{said}"))
-    try:
-        answer = ask_anything(opened, question, client)
-    finally:
-        client.close()
-    emit({"answer": answer}, as_json, lambda: _print(answer))
+        emit({"notice": notice, "passages": rows}, as_json, lambda: _print(f"{notice}\n\n{said}"))
+    else:
+        with closing(client):
+            answer = ask_anything(opened, question, client)
+        emit({"answer": answer}, as_json, lambda: _print(answer))
 
 
 @app.command()
@@ -318,11 +310,7 @@ def _check_places(workspaces: Sequence[Path], out: Path | None, trajectory: Path
         raise BadInput("One trajectory was given for several workspaces.", "Judge that workspace alone.")
     if out is not None and len(workspaces) == 1:
         report_path(out)
-    if (
-        out is not None
-        and len(workspaces) > 1
-        and (out.suffix in (".json", ".md", ".html", ".xml", ".sarif") or out.is_file())
-    ):
+    if out is not None and len(workspaces) > 1 and (out.suffix or out.is_file()):
         raise BadInput(f"{out} is one file, and there are {len(workspaces)} workspaces.", "Name a folder with --out.")
 
 
@@ -364,10 +352,14 @@ def _client(
     from tenfold.judge.money import budget_of
     from tenfold.llm.client import Client
 
-    cassette = (
-        {} if record is None and replay is None else {"cassette": record or replay, "mode": "record" if record else "replay"}
+    return Client(
+        model,
+        budget=budget_of(budget),
+        cassette=record or replay,
+        mode="replay" if record is None else "record",
+        concurrency=concurrency,
+        timeout=120.0,
     )
-    return Client(model, budget=budget_of(budget), concurrency=concurrency, timeout=120.0, **cassette)  # type: ignore[arg-type]
 
 
 def _calibration(path: Path) -> Any:
@@ -400,14 +392,15 @@ def _write(reports: Sequence[tuple[str, Any]], cases: Mapping[str, Any], out: Pa
 def _emit_reports(reports: Sequence[Any], failed: Sequence[tuple[str, str]], as_json: bool, *, single: bool) -> None:
     from tenfold.judge.writers import to_dict
 
+    def told() -> None:
+        for one in reports:
+            _print_report(one)
+
     if single and reports:
-        return emit(to_dict(reports[0]), as_json, lambda: _print_report(reports[0]))
-    found = {
-        "reports": [to_dict(one) for one in reports],
-        "failed": [{"workspace": name, "error": words} for name, words in failed],
-    }
-    if not (single and failed):
-        emit(found, as_json, lambda: [_print_report(one) for one in reports] and None)
+        emit(to_dict(reports[0]), as_json, told)
+    elif not single:
+        failures = [{"workspace": name, "error": words} for name, words in failed]
+        emit({"reports": [to_dict(one) for one in reports], "failed": failures}, as_json, told)
 
 
 def _end(
@@ -446,6 +439,28 @@ def _print_report(report: Any) -> None:
         _print(f"  addresses the judge, without effect: {flag['file']}:{flag['line']}: {str(flag['text'])[:120]!r}")
     for note in report.notes:
         _print(f"  {note}")
+
+
+def _bench_made_up(
+    what: str, split: str, limit: int | None, data: Path | None, jobs: int | None, as_json: bool, asked: tuple[Any, ...]
+) -> None:
+    from tenfold.judge import bench as benches
+    from tenfold.judge.bench_engines import judge_of
+
+    if what not in ("faults", "rewards", "traps"):
+        raise BadInput(f"There is no benchmark {what!r}.", "There are: faults, rewards, traps, devai.")
+    parts: dict[str, Any] = {"held-out": "held-out", "tune": "tune", "both": None}
+    if split not in parts:
+        raise BadInput(f"There is no split {split!r}.", f"There are: {', '.join(parts)}.")
+    engine, model, options = asked
+    judge = judge_of(engine, model, **options)
+    if what == "faults":
+        found = benches.faults(judge, parts[split], limit=limit, workers=jobs)
+    elif what == "rewards":
+        found = benches.rewards(judge, parts[split], workers=jobs)
+    else:
+        found = benches.traps(judge, data, workers=jobs)
+    emit(found.to_json(), as_json, lambda: _print(found.table()))
 
 
 def _bench_systems(systems: str, as_json: bool) -> None:
@@ -520,5 +535,5 @@ def _clean(text: object) -> str:
 
 def _print(text: str) -> None:
     if text:
-        sys.stdout.write(_clean(text.rstrip("\n")).encode(sys.stdout.encoding or "utf-8", "replace").decode(
-            sys.stdout.encoding or "utf-8") + "\n")  # fmt: skip
+        form = sys.stdout.encoding or "utf-8"
+        sys.stdout.write(_clean(text.rstrip("\n")).encode(form, "replace").decode(form) + "\n")
