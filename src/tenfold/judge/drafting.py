@@ -88,7 +88,7 @@ def _clauses(task: str) -> list[str]:
         pieces = re.split(
             r",?\s+and\s+(?=(?:also\s+)?(?:save|store|write|generate|create|plot|report|record|print)\b)", text
         )
-        found += [piece[:1].upper() + piece[1:] for piece in pieces if len(piece.split()) >= 3]
+        found += [piece[:1].upper() + piece[1:] for piece in pieces if len(piece.split()) >= 2]
     return found
 
 
