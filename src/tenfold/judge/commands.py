@@ -318,18 +318,17 @@ def _cases(
     workspaces: Sequence[Path], requirements: Path, task: str | None, trajectory: Path | None
 ) -> tuple[list[tuple[str, Any]], list[tuple[str, str]]]:
     """Cases by name of the workspace; and those whose task is not in the file."""
-    from tenfold.judge.requirements import load_requirements, load_tasks
+    from tenfold.judge.requirements import load_requirements, load_tasks, task_of
     from tenfold.judge.runner import Case
 
-    chosen = load_requirements(requirements, task=task) if task is not None else None
-    tasks = {} if chosen is not None else load_tasks(requirements)
+    tasks = load_tasks(requirements) if task is None else {task: load_requirements(requirements, task=task)}
     cases, failed = [], []
     for path in workspaces:
-        name = path.resolve().name.split(".")[0] if path.is_file() else path.resolve().name
-        wanted = chosen or (next(iter(tasks.values())) if len(tasks) == 1 else tasks.get(name))
-        if wanted is None:
-            hint = f"Name one with --task, such as {next(iter(tasks))}."
-            failed.append((str(path), f"None of the {len(tasks)} tasks has the workspace's name. {hint}"))
+        name = path.resolve().name
+        try:
+            wanted = task_of(tasks, name.split(".")[0] if path.is_file() else name)
+        except BadInput as error:
+            failed.append((str(path), f"{error.message} Name one with --task. {error.hint}"))
         else:
             cases.append((str(path), Case(path, wanted, trajectory)))
     return cases, failed
