@@ -20,8 +20,8 @@ STYLE = """<style>
 .dark .judge .undecided { color: #d9c84a }
 .judge .pill { border: 1px solid currentColor; border-radius: 1rem; padding: .05rem .6rem; font-size: .85rem;
  font-weight: 400; white-space: nowrap }
-.judge .facts { list-style: none; padding: 0 }
-.judge .facts li { padding: .15rem 0 .15rem .7rem; border-left: 3px solid; margin: .35rem 0 }
+.judge .facts { padding: 0 }
+.judge .facts li { list-style: none; padding: .15rem 0 .15rem .7rem; border-left: 3px solid; margin: .35rem 0 }
 .judge .facts .for { border-color: #009E73 } .judge .facts .against { border-color: #D55E00 }
 .judge code { font-size: .85em } .judge pre { overflow-x: auto; padding: .5rem; white-space: pre; font-size: .82rem;
  background: rgba(128,128,128,.12); border-radius: .3rem }

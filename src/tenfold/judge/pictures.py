@@ -43,7 +43,8 @@ def dag_figure(report: Report, title: str = "") -> go.Figure:
         )
     rows = 1 + max((abs(y) for _, y in places.values()), default=0)
     style_figure(figure, title=title, height=int(180 + 55 * rows))
-    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
+    deep = max((x for x, _ in places.values()), default=0.0)
+    return figure.update_xaxes(visible=False, range=[-0.4, deep + 0.4]).update_yaxes(visible=False, range=[0.3 - rows, 0.8])
 
 
 def curve_figure(found: Agreement) -> go.Figure:
