@@ -10,7 +10,7 @@ import binascii
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 __all__ = ["KINDS", "Flag", "flags_in", "without_flagged"]
@@ -239,41 +239,40 @@ _LEADER = re.compile(r"\A[\s>|]*(?:#{1,2}(?!#)|//+|\*+|--|;+|<!--|\"\"\"|''')?\s
 _LONGEST = 200
 
 
-def flags_in(text: str, most: int = 50) -> list[Flag]:
+def flags_in(text: str, most: int = 200) -> list[Flag]:
     """Where a text addresses the judge, in the order of lines; at most `most` of them."""
     found = [*_hidden(text), *_encoded(text)]
-    plain, starts = _plain(text)
-    lower = plain.lower()
-    if len(lower) != len(plain):  # a few letters grow when made small, and offsets would not fit
-        lower = "".join(one.lower() if len(one.lower()) == 1 else one for one in plain)
-    for low, high in _windows(lower):
+    text = _folded(text)
+    line, counted = 0, 0
+    for low, high in _windows(text):
+        line, counted = line + text.count("\n", counted, low), low
+        plain, starts = _joined(text[low:high])
+        lower = _small(plain)
         for kind in KINDS:
-            for start, excerpt in _of_kind(kind, plain, lower, low, high):
-                found.append(Flag(bisect_right(starts, start), kind.name, excerpt))
+            for start, excerpt in _of_kind(kind, plain, lower):
+                found.append(Flag(line + bisect_right(starts, start), kind.name, excerpt))
     unique: dict[tuple[int, str], Flag] = {}
     for flag in sorted(found):
         unique.setdefault((flag.line, flag.kind), flag)
     return list(unique.values())[:most]
 
 
-def without_flagged(text: str) -> str:
+def without_flagged(text: str, flags: Sequence[Flag]) -> str:
     """The text without the lines that address the judge."""
-    lines = {flag.line for flag in flags_in(text, 10_000)}
+    lines = {flag.line for flag in flags}
     return "\n".join(line for number, line in enumerate(text.split("\n"), start=1) if number not in lines) if lines else text
 
 
-def _windows(lower: str) -> list[tuple[int, int]]:
-    """The stretches of a text near a word that every kind needs one of: most texts have few, and the rest is"
-    " not looked at."""
-    places: list[int] = []
-    for anchor in _ANCHORS:
-        start = lower.find(anchor)
-        while start >= 0:
-            places.append(start)
-            start = lower.find(anchor, start + len(anchor))
+def _windows(text: str) -> list[tuple[int, int]]:
+    """The stretches of a text, as whole lines, near a word that every kind needs one of: most texts have few of them."""
+    lower = _small(text)
     merged: list[tuple[int, int]] = []
-    for place in sorted(places):
-        low, high = max(0, place - _WINDOW), place + _WINDOW
+    for place in sorted(_places(lower)):
+        if merged and place < merged[-1][1] - _WINDOW:
+            continue
+        low = text.rfind("\n", 0, max(0, place - _WINDOW)) + 1
+        high = text.find("\n", place + _WINDOW)
+        high = len(text) if high < 0 else high
         if merged and low <= merged[-1][1]:
             merged[-1] = (merged[-1][0], high)
         else:
@@ -281,24 +280,36 @@ def _windows(lower: str) -> list[tuple[int, int]]:
     return merged
 
 
-def _of_kind(kind: Kind, plain: str, lower: str, low: int, high: int) -> Iterator[tuple[int, str]]:
+def _places(lower: str) -> list[int]:
+    found: list[int] = []
+    for anchor in _ANCHORS:
+        start = lower.find(anchor)
+        while start >= 0:
+            found.append(start)
+            start = lower.find(anchor, start + len(anchor))
+    return found
+
+
+def _small(text: str) -> str:
+    """In small letters, and as long as before: the few letters that grow when made small are left as they are."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(one.lower() if len(one.lower()) == 1 else one for one in text)
+
+
+def _of_kind(kind: Kind, plain: str, lower: str) -> Iterator[tuple[int, str]]:
     for head in kind.heads:
-        start = lower.find(head, low, high)
+        start = lower.find(head)
         while start >= 0:
             before = plain[start - 1] if start else " "
             if not (before.isalnum() and head[0].isalnum()):
                 match = kind.pattern.match(plain, start, start + 400)
                 if match:
                     yield start, _excerpt(plain, start, match.end())
-            start = lower.find(head, start + len(head), high)
+            start = lower.find(head, start + len(head))
 
 
-def _plain(text: str) -> tuple[str, list[int]]:
-    """The lines as one, so that a sentence may go over several, and where each begins: compatibility forms are"
-    " folded, hidden
-    letters and the marks of comments left out."""
-    if not text.isascii():
-        text = "".join(_folded(one) for one in _HIDDEN.sub("", text))
+def _joined(text: str) -> tuple[str, list[int]]:
+    """The lines as one, without the marks of comments, so that a sentence may go over several; and where each begins."""
     starts, parts, length = [], [], 0
     for line in text.split("\n"):
         starts.append(length)
@@ -308,9 +319,14 @@ def _plain(text: str) -> tuple[str, list[int]]:
     return " ".join(parts), starts
 
 
-def _folded(letter: str) -> str:
-    if letter.isascii():
-        return letter
+def _folded(text: str) -> str:
+    """Compatibility forms, such as wide letters, as plain ones; hidden letters left out."""
+    if text.isascii():
+        return text
+    return re.sub(r"[^\x00-\x7f]", lambda found: _fold(found.group()), _HIDDEN.sub("", text))
+
+
+def _fold(letter: str) -> str:
     folded = unicodedata.normalize("NFKC", letter)
     return folded if len(folded) == 1 else letter
 

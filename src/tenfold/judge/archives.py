@@ -6,7 +6,7 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,7 @@ from tenfold.core.errors import BadInput
 if TYPE_CHECKING:
     from tenfold.judge.workspace import Limits
 
-__all__ = ["Unpacked", "unpack"]
+__all__ = ["Unpacked", "json_contents", "unpack"]
 
 _RATIO = 200
 
@@ -124,8 +124,7 @@ def _json(path: Path, limits: "Limits") -> dict[str, bytes]:
         raise BadInput(f"{path} unpacks to more than {limits.unpacked / 1e6:.0f} MB.")
     form = 'It must be {path: {"text": ...} or {"base64": ...}}.'
     try:
-        found = json.loads(data)
-        contents = {str(name): _content(value) for name, value in found.items()}
+        contents = json_contents(json.loads(data))
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError, binascii.Error) as error:
         raise BadInput(f"{path} is no workspace in JSON.", form) from error
     _refuse_outside(path, list(contents), [])
@@ -133,7 +132,16 @@ def _json(path: Path, limits: "Limits") -> dict[str, bytes]:
     return {_plain(name): content for name, content in contents.items()}
 
 
-def _content(value: dict[str, str]) -> bytes:
+def json_contents(files: Mapping[str, Mapping[str, str]]) -> dict[str, bytes]:
+    """The contents of {path: {"text" | "base64": ...}}.
+
+    Raises:
+        KeyError, TypeError, AttributeError, ValueError: it is something else.
+    """
+    return {str(name): _content(value) for name, value in files.items()}
+
+
+def _content(value: Mapping[str, str]) -> bytes:
     if "text" in value:
         return value["text"].encode("utf-8", errors="replace")
     return base64.b64decode(value["base64"], validate=True)

@@ -6,9 +6,10 @@ import re
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from tenfold.judge.addressing import without_flagged
+from tenfold.judge.addressing import flags_in, without_flagged
 from tenfold.judge.facts import Artefact
 
 __all__ = ["LEAST_WORDS", "artefact_facts", "cell_sources", "notebook_cells", "prose", "zip_part"]
@@ -49,9 +50,11 @@ def artefact_facts(kind: str, data: bytes, size: int) -> Artefact:
 
 def prose(text: str, least: int, **details: Any) -> Artefact:
     """A text: its words, its numbers, and whether it says it is none. Lines that address the judge do not count."""
-    text = without_flagged(text)
+    flags = flags_in(text)
+    text = without_flagged(text, flags)
     words, numbers = len(_WORD.findall(text)), len(_NUMBER.findall(text))
     found = {"words": words, "numbers": numbers, "text": text[:_MOST_TEXT], "details": details}
+    found["flags"] = tuple(flags)
     if not text.strip():
         return Artefact(False, "there is no text in it", empty=True, **found)
     if words < least and _PLACEHOLDER.search(text):
@@ -74,14 +77,11 @@ def _html(data: bytes, size: int) -> Artefact:
     text = _decode(data)
     plain = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", " ", text)
     scripts = len(re.findall(r"(?i)<script\b", text))
-    found = prose(plain, 0 if scripts else 8, scripts=scripts, pictures=len(re.findall(r"(?i)<(?:img|svg|canvas)\b", text)))
+    pictures = len(re.findall(r"(?i)<(?:img|svg|canvas)\b", text))
+    found = prose(plain, 0 if scripts else LEAST_WORDS["html"], scripts=scripts, pictures=pictures)
     if scripts and len(text) > 2_000:
-        return Artefact(True, f"a page with {scripts} scripts", False, found.words, found.numbers, found.text, found.details)
-    return (
-        found
-        if scripts == 0 or found.words >= 8
-        else Artefact(False, "a page with next to no content", details=found.details)
-    )
+        return replace(found, valid=True, empty=False, why=f"a page with {scripts} scripts")
+    return found if scripts == 0 or found.words >= 8 else replace(found, valid=False, why="a page with next to no content")
 
 
 def _pdf(data: bytes, size: int) -> Artefact:
@@ -104,12 +104,8 @@ def _pdf(data: bytes, size: int) -> Artefact:
             break
     found = prose(text, LEAST_PDF_WORDS, pages=pages, pictures=pictures)
     if not found.valid and pictures and not _PLACEHOLDER.search(text):
-        return Artefact(
-            True, f"{pages} pages with {pictures} pictures", False, found.words, found.numbers, text, found.details
-        )
-    return Artefact(
-        found.valid, f"{pages} pages; {found.why}", found.empty, found.words, found.numbers, found.text, found.details
-    )
+        return replace(found, valid=True, empty=False, why=f"{pages} pages with {pictures} pictures")
+    return replace(found, why=f"{pages} pages; {found.why}")
 
 
 def _pictures(page: Any) -> int:
@@ -366,7 +362,8 @@ def _onnx(data: bytes, size: int) -> Artefact:
 def _csv(data: bytes, size: int) -> Artefact:
     import csv
 
-    text = without_flagged(_decode(data[:1_000_000]))
+    text = _decode(data[:1_000_000])
+    text = without_flagged(text, flags_in(text))
     lines = [line for line in text.splitlines() if line.strip()]
     try:
         dialect = csv.Sniffer().sniff("\n".join(lines[:5]), delimiters=",;\t|")

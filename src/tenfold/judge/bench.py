@@ -5,7 +5,7 @@ A judge is a function of a folder and requirements that gives a report, judgemen
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from tenfold.judge.bench_rewards import RewardBench, rewards
 from tenfold.judge.bench_rows import CaseResult, Judge, Scores, judge_cases, scored
 from tenfold.judge.bench_traps import TrapBench, traps
 from tenfold.judge.faults import generate
+from tenfold.judge.faults.cases import Kind
 from tenfold.judge.faults.reference import Split
 from tenfold.judge.types import Judgement, Requirements
 
@@ -106,6 +107,7 @@ def faults(
     split: Split | None = "held-out",
     *,
     limit: int | None = None,
+    kinds: Collection[Kind] | None = None,
     seed: int = 0,
     engine: str = "local",
     workers: int | None = None,
@@ -117,6 +119,7 @@ def faults(
         judge: picklable if there is more than one worker.
         split: "tune", "held-out" (calibration never saw these tasks), or None for both.
         limit: judge at most so many workspaces.
+        kinds: judge only cases of these kinds ("single", "keeping" and so on); None = all.
         seed: of pairs of faults and of the order.
         engine: "local" or "ray".
         workers: processes; None = one per core.
@@ -126,7 +129,7 @@ def faults(
         BadInput: unknown split, limit below 1, or the judge left out a requirement.
         TenfoldError: the judge failed on a case.
     """
-    cases = list(generate(split, seed=seed, limit=limit))
+    cases = list(generate(split, seed=seed, limit=limit, kinds=kinds))
     run = partial(judge_cases, cases=cases, engine=engine)
     results = run(judge, workers=workers)
     names = dict.fromkeys(one.case.task for one in results)

@@ -7,7 +7,7 @@ under any name: it can be confirmed, and its absence leaves it undecided. Qualit
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from tenfold.judge.artefacts import LEAST_WORDS
 from tenfold.judge.criterion import Criterion, Target, significant
@@ -15,7 +15,7 @@ from tenfold.judge.facts import Call, Code, Definition, Facts
 from tenfold.judge.injection import without_criteria
 from tenfold.judge.kinds import CODE
 from tenfold.judge.known import Known
-from tenfold.judge.lexicon import MEASURES, Concept, Library
+from tenfold.judge.lexicon import CONCEPTS, MEASURES, Concept, Library
 from tenfold.judge.types import Evidence
 from tenfold.judge.weighing import ABSENT, EMPTY, FLOOR, probability
 from tenfold.judge.workspace import Workspace
@@ -70,6 +70,7 @@ class Scene:
     def sources(self) -> dict[str, Code]:
         """Every source file that has facts, also notebooks and pages, by path."""
         paths = [path for path, info in self.workspace.files.items() if info.kind in CODE]
+        self.known.prepare(paths)
         found = {path: self.known[path].code for path in paths}
         return {path: code for path, code in found.items() if code is not None}
 
@@ -92,7 +93,7 @@ class Scene:
         found: dict[str, tuple[str, int]] = {}
         for path, code in self.sources.items():
             for call in code.calls:
-                if call.strings and _WRITER.match(call.name):
+                if call.strings and _is_writer(call.name):
                     for text in call.strings:
                         found.setdefault(text.strip("/").rsplit("/", 1)[-1].lower(), (path, call.line))
         return found
@@ -101,6 +102,21 @@ class Scene:
         """Evidence on a file of the workspace, with its hash."""
         info = self.workspace.files.get(path)
         return Evidence(supports, words, weight, path, line, info.sha256 if info else "", kind)
+
+
+@lru_cache(maxsize=100_000)
+def _is_loader(name: str) -> bool:
+    return _LOADER.match(name) is not None
+
+
+@lru_cache(maxsize=100_000)
+def _is_writer(name: str) -> bool:
+    return _WRITER.match(name) is not None
+
+
+@lru_cache(maxsize=100_000)
+def _is_random(name: str) -> bool:
+    return _RANDOM.match(name) is not None
 
 
 def parts(scene: Scene, criterion: Criterion) -> list[Part]:
@@ -207,8 +223,8 @@ def _shown(scene: Scene, criterion: Criterion, path: str, facts: Facts) -> Itera
         return
     if criterion.measures and (artefact.text or artefact.words):
         text = artefact.text.lower()
-        lacking = [name for name in criterion.measures if not re.search(MEASURES[name], text)]
-        quoted = any(re.search(MEASURES[name], " ".join(criterion.names), re.I) for name in criterion.measures)
+        lacking = [name for name in criterion.measures if not MEASURES[name].search(text)]
+        quoted = any(MEASURES[name].search(" ".join(criterion.names)) for name in criterion.measures)
         if artefact.numbers == 0:
             yield scene.about(path, False, f"{path} shows no number.", 0.85, "measures")
         elif lacking and quoted:
@@ -242,7 +258,7 @@ def _folder(scene: Scene, criterion: Criterion, target: Target) -> Part:
         words = f"There is no folder {target.path}/, or nothing in it."
         return Part(ABSENT, (Evidence(False, words, 0.9, target.path, kind="missing"),))
     wanted = _wanted(target.path)
-    fitting = [path for path in files if not wanted or scene.workspace.files[path].kind in wanted]
+    fitting = [path for path in files if not wanted or scene.workspace.files[path].kind in wanted | {"unknown"}]
     facts = {path: scene.known[path] for path in fitting[:200]}
     good = [path for path, one in facts.items() if one.artefact.valid or (one.code is not None and one.code.is_live)]
     open_ = [path for path, one in facts.items() if one.artefact.valid is None and one.code is None]
@@ -336,7 +352,7 @@ def _loads(where: _Where, name: str) -> Iterator[tuple[str, Call, str]]:
             last = call.name.rsplit(".", 1)[-1]
             if _is_named(last, name) and not _is_stub(code, last) and call.name.split(".")[0] not in ("print", "self"):
                 yield path, call, last
-            elif _LOADER.match(call.name) and not _is_stub(code, last) and not _writes(call):
+            elif _is_loader(call.name) and not _is_stub(code, last) and not _writes(call):
                 for text in call.strings:
                     if _is_data(text) and _is_named(text, name):
                         yield path, call, repr(text)
@@ -347,7 +363,7 @@ def _loads(where: _Where, name: str) -> Iterator[tuple[str, Call, str]]:
 
 def _passed_in(scene: Scene, path: str, code: Code, name: str) -> Iterator[tuple[str, Call, str]]:
     """A live function of the file, called elsewhere with the name, that itself loads something."""
-    loading = {code.definitions[call.inside].name for call in code.calls if call.inside >= 0 and _LOADER.match(call.name)}
+    loading = {code.definitions[call.inside].name for call in code.calls if call.inside >= 0 and _is_loader(call.name)}
     for other, elsewhere in scene.sources.items():
         if other == path:
             continue
@@ -362,20 +378,29 @@ def _is_data(text: str) -> bool:
     return not _RESULT.match(text) and not re.match(r"(?i)(/?path[_/]to|your[_/]|<)", text)
 
 
+@lru_cache(maxsize=100_000)
 def _is_named(text: str, name: str) -> bool:
     """Whether a path, an address or an identifier names a data set."""
-    plain = re.sub(r"[^a-z0-9]", "", text.lower())
-    whole = re.sub(r"[^a-z0-9]", "", re.sub(r"\(.*?\)|dataset", "", name.lower()))
+    whole, words, aliases = _telling(name)
+    plain = _NO_LETTER.sub("", text.lower())
     if not plain or text.count(" ") > 2:
         return False
-    if len(whole) >= 3 and whole in plain:
+    if (len(whole) >= 3 and whole in plain) or any(alias in plain for alias in aliases):
         return True
-    words = significant(re.sub(r"\(.*?\)", "", name)) + significant(" ".join(re.findall(r"\((.*?)\)", name)))
     held = [word for word in words if word in plain]
-    aliases = _ALIASES.get(whole, ())
-    return any(alias in plain for alias in aliases) or (
-        len(held) >= max(1, (len(words) + 1) // 2) and max(map(len, held)) >= 3
-    )
+    return len(held) >= max(1, (len(words) + 1) // 2) and max(map(len, held)) >= 3
+
+
+_NO_LETTER = re.compile(r"[^a-z0-9]")
+
+
+@lru_cache(maxsize=1024)
+def _telling(name: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Of a data set's name: all of it as letters, its telling words, what else it is called."""
+    outside = re.sub(r"\(.*?\)", "", name)
+    whole = _NO_LETTER.sub("", outside.lower().replace("dataset", ""))
+    words = significant(outside) + significant(" ".join(re.findall(r"\((.*?)\)", name)))
+    return whole, words, _ALIASES.get(whole, ())
 
 
 _ALIASES = {
@@ -405,7 +430,7 @@ def _no_load(where: _Where, name: str) -> Iterator[Evidence]:
     other = [(path, call) for path, code in where.inside.items() for call in code.calls if _other_set(call, name)]
     generic = [
         (path, call) for path, code in where.inside.items() for call in code.calls
-        if _LOADER.match(call.name) and not _is_stub(code, call.name.rsplit(".", 1)[-1]) and not _writes(call)
+        if _is_loader(call.name) and not _is_stub(code, call.name.rsplit(".", 1)[-1]) and not _writes(call)
     ]  # fmt: skip
     if other:
         path, call = other[0]
@@ -454,7 +479,7 @@ def _made_up(where: _Where, name: str, loads: list[Call]) -> Iterator[Evidence]:
             break
     for path, code in where.inside.items():
         for call in code.calls:
-            if _RANDOM.match(call.name):
+            if _is_random(call.name):
                 yield scene.about(path, False, f"{path} draws data by {call.name}.", 0.5, "made up", call.line)
                 return
 
@@ -562,28 +587,30 @@ def _confirmed(sources: dict[str, Code], concept: Concept, imported: bool) -> tu
         for one in code.definitions:
             if not one.stub and (concept.symbols.match(one.name) or concept.names.match(one.name)):
                 return path, one.name, one.line, 0.7
-        for name, line in code.names.items():
-            if concept.symbols.match(name) and name not in local:
-                return path, name, line, 0.7
-            if weaker is None and concept.names.match(name) and name not in local:
-                weaker = (path, name, line, 0.5)
+        name = _first(concept.any_symbol, code, local)
+        if name:
+            return path, name, code.names[name], 0.7
+        name = _first(concept.any_name, code, local) if weaker is None else ""
+        if name:
+            weaker = (path, name, code.names[name], 0.5)
         for call in code.calls:
             if concept.calls.match(call.name) or concept.calls.match(call.name.rsplit(".", 1)[-1]):
                 return path, call.name, call.line, 0.6
-        if concept.hand:
-            held = [next(((n, line) for n, line in code.names.items() if group.match(n)), None) for group in concept.hand]
-            if all(held) and held[0]:
-                return path, ", ".join(one[0] for one in held if one), held[0][1], 0.65
+        held = [found.group() for group in concept.hand if (found := group.search(code.lines))]
+        if held and len(held) == len(concept.hand):
+            return path, ", ".join(held), code.names[held[0]], 0.65
     return None if weaker and concept.hand else weaker
+
+
+def _first(pattern: re.Pattern[str], code: Code, but: set[str]) -> str:
+    return next((found.group() for found in pattern.finditer(code.lines) if found.group() not in but), "")
 
 
 def _instead(where: _Where, concept: Concept) -> tuple[str, str, int] | None:
     """Another member of the family in the same source, if the one that is asked for is nowhere in it."""
     if not concept.family:
         return None
-    from tenfold.judge.lexicon import concepts
-
-    for other in concepts():
+    for other in CONCEPTS:
         if other.family == concept.family and other.name != concept.name:
             for path, code in where.inside.items():
                 for one in code.imports:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from tenfold.judge.kinds import CODE, kind_of
-from tenfold.judge.lexicon import LIBRARIES, MEASURES, Concept, Library, concepts
+from tenfold.judge.lexicon import CONCEPTS, LIBRARIES, MEASURES, Concept, Library
 
 __all__ = ["Criterion", "Target", "parse", "significant"]
 
@@ -130,10 +130,8 @@ def parse(text: str, category: str = "") -> Criterion:
     words = _without_paths(plain, paths)
     libraries = tuple(one for one in LIBRARIES if one.says.search(words))
     data_set = _data_set(words, names, category)
-    methods = tuple(one for one in concepts() if one.says.search(words) and not _only_example(one, words))
-    measures = (
-        tuple(name for name, says in MEASURES.items() if re.search(says, words, re.I)) if _shows_numbers(targets) else ()
-    )
+    methods = tuple(one for one in CONCEPTS if one.says.search(words) and not _only_example(one, words))
+    measures = tuple(name for name, says in MEASURES.items() if says.search(words)) if _shows_numbers(targets) else ()
     verb = next((found.group().lower() for found in _VERB.finditer(words)), "")
     found = Criterion(
         text=text,
@@ -199,7 +197,7 @@ def _roles(plain: str, found: dict[str, int]) -> tuple[Target, ...]:
     has_code = any(kind_of(name, b"") in CODE and not name.endswith((".html", ".ipynb")) for name in found)
     for name, start in sorted(found.items(), key=lambda item: item[1]):
         path = name.removeprefix("./").strip("/")
-        kind = "file" if kind_of(path, b"") != "unknown" and "." in path.rsplit("/", 1)[-1] else "folder"
+        kind = "file" if re.search(r"\w\.\w{1,12}\Z", path) and not name.endswith("/") else "folder"
         what = kind_of(path, b"")
         before = plain[:start]
         if kind == "file" and what in CODE and what not in ("html", "notebook"):

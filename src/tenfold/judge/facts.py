@@ -1,6 +1,7 @@
 """What is known of a file: plain facts, as JSON, so that they can be kept by the hash of its content."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, NamedTuple
 
 __all__ = ["Artefact", "Call", "Code", "Definition", "Facts", "Import", "facts_from_dict", "facts_to_dict"]
@@ -86,7 +87,12 @@ class Code:
     statements: int = 0
     partial: bool = False
 
-    @property
+    @cached_property
+    def lines(self) -> str:
+        """The names, one on a line, to be searched at once."""
+        return "\n".join(self.names)
+
+    @cached_property
     def is_live(self) -> bool:
         """Something in it does something."""
         if self.error:
@@ -106,6 +112,7 @@ class Artefact:
         numbers: how many stand in it.
         text: the first words of prose, at most 20,000 characters.
         details: e.g. width, height, pages, columns, entries.
+        flags: of prose, where it addresses the judge: (line, kind, text); these lines are not in `text` and not counted.
     """
 
     valid: bool | None
@@ -115,6 +122,7 @@ class Artefact:
     numbers: int = 0
     text: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    flags: tuple[tuple[int, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,7 @@ class Facts:
 
 def facts_to_dict(facts: Facts) -> dict[str, Any]:
     """As JSON types."""
-    code = None if facts.code is None else vars(facts.code)
+    code = None if facts.code is None else {one.name: getattr(facts.code, one.name) for one in fields(facts.code)}
     return {"artefact": asdict(facts.artefact), "code": code, "flags": facts.flags}
 
 
@@ -150,4 +158,9 @@ def facts_from_dict(found: dict[str, Any]) -> Facts:
                 "definitions": tuple(Definition(*one) for one in code["definitions"]),
             }
         )
-    return Facts(Artefact(**found["artefact"]), code, tuple((one[0], one[1], one[2]) for one in found["flags"]))
+    artefact = Artefact(**{**found["artefact"], "flags": _flags(found["artefact"]["flags"])})
+    return Facts(artefact, code, _flags(found["flags"]))
+
+
+def _flags(rows: list[list[Any]]) -> tuple[tuple[int, str, str], ...]:
+    return tuple((row[0], row[1], row[2]) for row in rows)

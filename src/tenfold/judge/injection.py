@@ -42,9 +42,10 @@ def flags(
 
 def without_criteria(text: str, criteria: list[str]) -> str:
     """A text without what was copied from criteria, in whatever letters and spaces."""
+    plain = " ".join(re.findall(r"\w+", text)).lower()
     for criterion in criteria:
         words = re.findall(r"\w+", criterion)
-        if len(words) >= 4 and words[0].lower() in text.lower():
+        if len(words) >= 4 and " ".join(words).lower() in plain:
             text = re.sub(r"\W+".join(map(re.escape, words)), " ", text, flags=re.I)
     return text
 

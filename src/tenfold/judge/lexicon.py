@@ -9,27 +9,72 @@ member in its place speaks against it; `figure`, something that is drawn or repo
 import importlib.resources
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
+from typing import Any
 
-__all__ = ["LIBRARIES", "MEASURES", "Concept", "Library", "concepts"]
+__all__ = ["CONCEPTS", "LIBRARIES", "MEASURES", "Concept", "Library"]
 
 _NEVER = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True)
 class Concept:
-    """One method (see the module's docstring)."""
+    """One method (see the module's docstring). Of its patterns only `says` is made before it is asked for."""
 
     name: str
     says: re.Pattern[str]
-    symbols: re.Pattern[str]
-    names: re.Pattern[str]
-    calls: re.Pattern[str]
-    hand: tuple[re.Pattern[str], ...]
-    modules: frozenset[str]
-    family: str
-    figure: bool
+    entry: Mapping[str, Any]
+
+    @cached_property
+    def symbols(self) -> re.Pattern[str]:
+        """What libraries call it."""
+        return _whole(self.entry.get("symbols"))
+
+    @cached_property
+    def names(self) -> re.Pattern[str]:
+        """What people call it in code of their own."""
+        return _whole(self._names, re.I)
+
+    @cached_property
+    def any_symbol(self) -> re.Pattern[str]:
+        """Finds a symbol among names on lines of their own."""
+        return _line(self.entry.get("symbols"))
+
+    @cached_property
+    def any_name(self) -> re.Pattern[str]:
+        """Finds a name among names on lines of their own."""
+        return _line(self._names, re.I)
+
+    @cached_property
+    def calls(self) -> re.Pattern[str]:
+        """Functions that do it among other things."""
+        return _whole(self.entry.get("calls"))
+
+    @cached_property
+    def hand(self) -> tuple[re.Pattern[str], ...]:
+        """Groups of names; code that has one of each does it by hand."""
+        return tuple(_line(group, re.I) for group in self.entry.get("hand", ()))
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """Libraries that are it."""
+        return frozenset(filter(None, self.entry.get("modules", "").split("|")))
+
+    @property
+    def family(self) -> str:
+        """Of which another member in its place speaks against it, or empty."""
+        return self.entry.get("family", "")
+
+    @property
+    def figure(self) -> bool:
+        """It is drawn or reported, and not run."""
+        return bool(self.entry.get("figure"))
+
+    @property
+    def _names(self) -> str:
+        return "|".join(part for part in (self.entry.get("names"), self.entry.get("keyword")) if part)
 
 
 @dataclass(frozen=True)
@@ -41,30 +86,21 @@ class Library:
     modules: re.Pattern[str]
 
 
-@lru_cache(maxsize=1)
-def concepts() -> tuple[Concept, ...]:
-    """All methods of the lexicon."""
-    text = (importlib.resources.files("tenfold.judge") / "lexicon.json").read_text("utf-8")
-    return tuple(_concept(entry) for entry in json.loads(text))
-
-
-def _concept(entry: dict) -> Concept:
-    names = "|".join(part for part in (entry.get("names"), entry.get("keyword")) if part)
-    return Concept(
-        entry["name"],
-        re.compile(entry["says"], re.I),
-        _whole(entry.get("symbols")),
-        _whole(names, re.I),
-        _whole(entry.get("calls")),
-        tuple(_whole(group, re.I) for group in entry.get("hand", ())),
-        frozenset(filter(None, entry.get("modules", "").split("|"))),
-        entry.get("family", ""),
-        bool(entry.get("figure")),
-    )
-
-
 def _whole(pattern: str | None, flags: int = 0) -> re.Pattern[str]:
     return re.compile(rf"(?:{pattern})\Z", flags) if pattern else _NEVER
+
+
+def _line(pattern: str | None, flags: int = 0) -> re.Pattern[str]:
+    return re.compile(rf"^(?:{pattern})$", flags | re.M) if pattern else _NEVER
+
+
+def _read() -> tuple[Concept, ...]:
+    text = (importlib.resources.files("tenfold.judge") / "lexicon.json").read_text("utf-8")
+    return tuple(Concept(entry["name"], re.compile(entry["says"], re.I), entry) for entry in json.loads(text))
+
+
+CONCEPTS = _read()
+"""All methods of the lexicon."""
 
 
 def _library(name: str, modules: str, says: str = "") -> Library:
@@ -118,17 +154,17 @@ LIBRARIES = (
 """Libraries whose use is decidable: code that does not import one does not use it."""
 
 MEASURES = {
-    "precision": r"precision|\bprec\b",
-    "recall": r"recall|sensitivity",
-    "f1": r"f1|f-1|f score|f-score|f_score",
-    "accuracy": r"accura|\bacc\b",
-    "mse": r"\bmse\b|mean[ _-]?squared[ _-]?error",
-    "rmse": r"\brmse\b|root[ _-]?mean[ _-]?squared?",
-    "mae": r"\bmae\b|mean[ _-]?absolute[ _-]?error",
-    "r2": r"\br[\^_ -]?2\b|\br²|r[ _-]?squared|\br2",
-    "auc": r"\bauc\b|\broc\b",
-    "silhouette": r"silhouette",
-    "dice": r"dice",
-    "inertia": r"inertia|wcss",
+    "precision": re.compile(r"precision|\bprec\b", re.I),
+    "recall": re.compile(r"recall|sensitivity", re.I),
+    "f1": re.compile(r"f1|f-1|f score|f-score|f_score", re.I),
+    "accuracy": re.compile(r"accura|\bacc\b", re.I),
+    "mse": re.compile(r"\bmse\b|mean[ _-]?squared[ _-]?error", re.I),
+    "rmse": re.compile(r"\brmse\b|root[ _-]?mean[ _-]?squared?", re.I),
+    "mae": re.compile(r"\bmae\b|mean[ _-]?absolute[ _-]?error", re.I),
+    "r2": re.compile(r"\br[\^_ -]?2\b|\br²|r[ _-]?squared|\br2", re.I),
+    "auc": re.compile(r"\bauc\b|\broc\b", re.I),
+    "silhouette": re.compile(r"silhouette", re.I),
+    "dice": re.compile(r"dice", re.I),
+    "inertia": re.compile(r"inertia|wcss", re.I),
 }
 """Measures: how criteria and reports alike write them."""

@@ -86,7 +86,7 @@ class _Reader:
 
     def _prepare(self) -> None:
         """Names defined here and names that hold literal text, before the walk: both may be used above their line."""
-        for node in ast.walk(self.tree):
+        for node in _statements(self.tree):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 self.local.add(node.name)
                 if not isinstance(node, ast.ClassDef):
@@ -272,6 +272,19 @@ class _Reader:
         self._visit(node.test)
         self._body(node.body)
         self._body(node.orelse)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Every statement, at whatever depth; expressions are not looked into."""
+    left: list[ast.stmt] = list(tree.body)
+    while left:
+        node = left.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody"):
+            left.extend(getattr(node, name, ()))
+        for name in ("handlers", "cases"):
+            for one in getattr(node, name, ()):
+                left.extend(one.body)
 
 
 def _truth(test: ast.expr) -> bool | None:

@@ -1,7 +1,7 @@
 """Cases of the suite: a workspace with no, one, two or more faults, or with an edit that changes nothing, and its labels."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
@@ -14,9 +14,10 @@ from tenfold.judge.faults.reference import Files, ReferenceTask, Split, tasks
 from tenfold.judge.faults.table import WIPES, Fault, faults_of
 from tenfold.judge.types import Requirements
 
-__all__ = ["Case", "Ladder", "draws", "generate", "ladders"]
+__all__ = ["Case", "Kind", "Ladder", "draws", "generate", "ladders"]
 
 Kind = Literal["reference", "single", "pair", "keeping", "kept fault", "several"]
+_KINDS = ("reference", "single", "pair", "keeping", "kept fault")
 HELPER = "helper-module"
 PAIRS, KEPT_FAULTS = 24, 12
 _PROGRAMS = (".py", ".js", ".mjs", ".ipynb")
@@ -99,7 +100,9 @@ class Ladder:
         return Case(self.task, "several", self.faults[:count])
 
 
-def generate(split: Split | None = None, *, seed: int = 0, limit: int | None = None) -> Iterator[Case]:
+def generate(
+    split: Split | None = None, *, seed: int = 0, limit: int | None = None, kinds: Collection[Kind] | None = None
+) -> Iterator[Case]:
     """The cases of a split, by turns of its tasks; the same for the same seed.
 
     For each task: the workspace as it ran, every single fault, 24 pairs, every edit that changes no label, and 12 faults
@@ -109,14 +112,20 @@ def generate(split: Split | None = None, *, seed: int = 0, limit: int | None = N
         split: "tune", "held-out", or None for both.
         seed: of pairs and of the order.
         limit: at most so many cases.
+        kinds: only cases of these kinds; None = all.
 
     Raises:
-        BadInput: unknown split, or a limit below 1.
+        BadInput: unknown split or kind, or a limit below 1.
     """
     if limit is not None and limit < 1:
         raise BadInput(f"The limit is {limit}; it must be at least 1.")
+    unknown = [kind for kind in kinds or () if kind not in _KINDS]
+    if unknown:
+        raise BadInput(f"There are no cases of kind {unknown[0]!r}.", f"There are: {', '.join(_KINDS)}.")
     columns = [_cases_of(task, random.Random(f"{seed} {task.name}")) for task in tasks(split)]
-    turns = [case for row in zip_longest(*columns) for case in row if case is not None]
+    turns = [
+        case for row in zip_longest(*columns) for case in row if case is not None and (kinds is None or case.kind in kinds)
+    ]
     yield from turns[:limit]
 
 
@@ -144,10 +153,10 @@ def draws(task: ReferenceTask, *, seed: int, count: int = 8, most: int = 6) -> t
 def _cases_of(task: ReferenceTask, rng: random.Random) -> list[Case]:
     faults = faults_of(task)
     made = [Case(task.name, "single", (fault,)) for fault in faults]
-    made += [Case(task.name, "keeping", (), name) for name in _edits_that_change(task)]
+    made += [Case(task.name, "keeping", (), name) for name in _edits_that_change(task.name)]
     made += [Case(task.name, "pair", pair) for pair in _pairs(faults, rng)]
     alone = [fault for fault in faults if fault.operator not in ("stub", "unreachable") and not fault.arguments]
-    names = [name for name in _edits_that_change(task) if name != HELPER]
+    names = [name for name in _edits_that_change(task.name) if name != HELPER]
     made += [Case(task.name, "kept fault", (rng.choice(alone),), rng.choice(names)) for _ in range(KEPT_FAULTS)]
     rng.shuffle(made)
     return [Case(task.name, "reference"), *made]
@@ -184,9 +193,11 @@ def _by_name() -> dict[str, ReferenceTask]:
     return {task.name: task for task in tasks()}
 
 
-def _edits_that_change(task: ReferenceTask) -> list[str]:
+@cache
+def _edits_that_change(name: str) -> tuple[str, ...]:
+    task = _by_name()[name]
     names = [*KEEPING, *([HELPER] if "helper" in task.table else [])]
-    return [name for name in names if list(_kept(task, name).items()) != list(task.files.items())]
+    return tuple(one for one in names if list(_kept(task, one).items()) != list(task.files.items()))
 
 
 def _kept(task: ReferenceTask, name: str) -> Files:

@@ -29,11 +29,16 @@ class Span(NamedTuple):
 
 
 def syntax_error(files: Files, path: str) -> Files:
-    """A line that no parser takes, before the last third of the file."""
-    lines = _text(files, path).splitlines(keepends=True)
+    """Lines that no parser takes: before the last third of a Python file, at the end of a JavaScript file.
+
+    At the end of it nothing can be inside a string that spans lines.
+    """
+    source = _text(files, path)
+    if not path.endswith(".py"):
+        return _with(files, path, source + "function broken({ {\n")
+    lines = source.splitlines(keepends=True)
     place = next((i for i in range(len(lines) * 2 // 3, 0, -1) if lines[i][:1].isalpha()), len(lines))
-    broken = "def broken(:\n" if path.endswith(".py") else "function broken({ {\n"
-    return _with(files, path, "".join([*lines[:place], broken, *lines[place:]]))
+    return _with(files, path, "".join([*lines[:place], "def broken(:\n", *lines[place:]]))
 
 
 def commented_out(files: Files, path: str) -> Files:
@@ -88,7 +93,7 @@ def function_span(source: str, path: str, name: str) -> Span:
     """Where the body of a function (or "Class.method" in Python) stands.
 
     Raises:
-        BadInput: the source has no such function.
+        BadInput: the source has no such function with a body on lines of its own.
     """
     found = _python_span(source, name) if path.endswith(".py") else _script_span(source, name)
     if found is None:
@@ -104,6 +109,8 @@ def _python_span(source: str, name: str) -> Span | None:
         holder = next((node for node in inside if node.name == part), None)
     if not isinstance(holder, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return None
+    if holder.body[0].lineno == holder.lineno:
+        return None  # all on one line: there is no line of a body to replace
     lines = source.splitlines(keepends=True)
     starts = [0]
     for line in lines:
