@@ -49,6 +49,7 @@ class _LazyGroup(TyperGroup):
         if system is not None and not system.is_ready:
             raise BadInput(f"{system.name} is planned and not in this version.", "`tenfold list` shows what is ready.")
         commands = importlib.import_module(f"{system.module if system else f'tenfold.{args[0]}'}.commands")
+        commands.app.rich_markup_mode = None
         return args[0], typer.main.get_group(commands.app), args[1:]
 
 
@@ -56,9 +57,12 @@ app = typer.Typer(
     cls=_LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich's help costs 0.1 s of imports at every call
     help="Ten research systems as one tool. `tenfold list` shows them; `tenfold SYSTEM --help` tells what each can do.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Data sets: what there is, where it lies, fetch it, verify it.")
+data_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Data sets: what there is, where it lies, fetch it, verify it."
+)
 app.add_typer(data_app, name="data")
 
 Systems = Annotated[list[str] | None, typer.Argument(metavar="[SYSTEM]...", help="Ready systems; all if none is named.")]

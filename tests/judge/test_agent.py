@@ -84,6 +84,13 @@ def test_k_votes_are_draws_of_their_own_and_their_share_is_the_verdict():
     assert one.probability == pytest.approx(0.75)
 
 
+def test_votes_that_are_left_without_a_majority_leave_it_undecided():
+    replies = ["<SATISFIED>", "<UNSATISFIED>", "I cannot say."]
+    found = agent.judge(made(FILES), wanted("A model."), Model(ask=lambda r: replies[r.sample]).client(), votes=3)[0]
+    assert (found.verdict, found.probability) == ("undecided", 0.5)
+    assert found.missing == "The votes have no majority: 1 for, 1 against."
+
+
 @pytest.mark.parametrize("votes", [0, -1, 2, 4, True, 1.5])
 def test_votes_that_may_tie_are_refused(votes):
     with pytest.raises(BadInput, match="votes is"):
@@ -223,7 +230,7 @@ def test_replies_recorded_once_are_replayed_byte_for_byte(tmp_path):
 def test_code_search_finds_definitions_by_quoted_name_and_by_words_in_python_and_javascript():
     space = made(
         {
-            "a.py": "class Tree:\n    def grow_branch(self, n):\n        return [n] * 2\n\ndef shrink(x):\n    return x[:-1]\n",
+            "a.py": "class Tree:\n    def grow_branch(self, n):\n        return [n]\n\ndef shrink(x):\n    return x[:-1]\n",
             "b.js": "function drawChart(points) {\n  return points.map(p => p * 2);\n}\n",
             "c.sh": "echo training the network\n",
         }

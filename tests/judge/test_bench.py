@@ -67,10 +67,12 @@ def test_a_judge_that_decides_nothing_has_no_agreement():
 
 
 def test_baselines_stand_beside_the_judge_and_the_better_ones_find_more():
-    found = bench.faults(compares, "held-out", limit=80, workers=1)
+    found = bench.faults(compares, "held-out", limit=60, workers=1)
     floors = found.baselines
     assert floors["all satisfied"].found == 0.0
-    assert floors["all satisfied"].agreement == 1 - floors["all satisfied"].false / floors["all satisfied"].labels
+    assert floors["all satisfied"].agreement == pytest.approx(
+        1 - floors["all satisfied"].false / floors["all satisfied"].labels
+    )
     assert 0.3 < floors["path check"].found <= floors["path and keyword"].found < found.scores.found
     assert found.by_operator["file-deleted"].found == found.by_operator["file-deleted"].false > 0
     assert set(found.by_task) == {task.name for task in tasks("held-out")}
@@ -118,12 +120,12 @@ def test_an_edit_that_should_move_nothing_and_does_is_listed():
 
 
 def test_two_workers_find_what_one_finds():
-    one, two = (bench.faults(path_check, "held-out", limit=30, workers=count, baselines={}) for count in (1, 2))
+    one, two = (bench.faults(path_check, "held-out", limit=14, workers=count, baselines={}) for count in (1, 2))
     assert one == two
 
 
 def test_a_reward_that_knows_falls_with_each_fault_picks_better_and_guides_a_repair():
-    found = bench.rewards(compares, "held-out", ladder_count=2, groups=3, workers=1)
+    found = bench.rewards(compares, "held-out", ladder_count=1, groups=2, workers=1)
     assert found.within.mean >= 0.9
     assert found.curve[0] == 1.0
     assert list(found.curve) == sorted(found.curve, reverse=True)
@@ -159,7 +161,7 @@ def test_no_edit_that_changes_no_label_moves_a_verdict_of_the_embedded_engine(tm
 
 def test_the_embedded_engine_finds_more_faults_than_a_path_check(tmp_path):
     judge = partial(bench.embedded_judge, cache=str(tmp_path / "known"))
-    found = bench.faults(judge, "tune", limit=60, workers=1, baselines={"path check": path_check})
+    found = bench.faults(judge, "tune", limit=45, workers=1, baselines={"path check": path_check})
     assert found.scores.found > found.baselines["path check"].found + 0.15
     assert found.scores.agreement > found.baselines["path check"].agreement
 
@@ -205,6 +207,7 @@ def test_traps_count_who_is_fooled_and_where(tmp_path):
     assert strict.rejected_but_satisfied == []
     assert strict.literal_but_unsatisfied == []
     assert strict.fooled == pytest.approx(2 / 3)
+    assert strict.fooled_beyond_literal == 1 / 2
     assert "easy" in strict.table()
 
 
@@ -230,7 +233,7 @@ def test_the_real_traps_fool_a_path_check_and_hardly_the_embedded_engine(data):
     assert len(path.rejected) == 172
     assert path.literal == {("01", "2"), ("01", "3"), ("02", "1")}
     assert path.fooled > 0.8
-    assert ours.fooled <= 0.01
+    assert ours.fooled_beyond_literal <= 0.01
     assert ours.rejected_but_satisfied == []
     assert ours.literal_but_unsatisfied == []
 

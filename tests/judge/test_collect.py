@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from tenfold.core.errors import BadInput
 from tenfold.judge import sandbox
-from tenfold.judge.collect import collect
+from tenfold.judge.collecting import collect
 from tenfold.judge.types import Requirement, Requirements
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits and sandboxes are Linux's")
@@ -95,6 +97,24 @@ time.sleep(0.3)
     assert found.exit_code == 0
     left = [p for p in psutil.process_iter() if "time.sleep(321)" in " ".join(_words(p))]
     assert left == []
+
+
+def test_interrupted_it_ends_the_agents_at_once_and_forgets_the_half_done_run(tmp_path):
+    agent = script(tmp_path, "open('started', 'w').close()\ntime.sleep(987)\n")
+    call = f"""
+from tests.judge.test_collect import collect, tasks
+collect({agent!r}, tasks("one", "two"), {str(tmp_path / "out")!r}, network=True, jobs=2)
+"""
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
+    process = subprocess.Popen([sys.executable, "-c", call], cwd=root, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "out").glob("*/workspace/started"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(15) != 0
+    assert not [p for p in psutil.process_iter() if str(tmp_path / "agent.py") in _words(p)]
+    assert list((tmp_path / "out").glob("*/result.json")) == []
 
 
 def test_without_any_sandbox_too_what_left_the_group_is_ended(tmp_path, monkeypatch):

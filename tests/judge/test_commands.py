@@ -278,7 +278,7 @@ def test_bench_devai_judges_a_folder_of_workspaces_and_lists_what_is_missing(wor
     assert (work / "out/svm.json").exists()
     code, out, _ = call(capsys, *words)
     assert code == 0
-    assert "1 tasks have no workspace" in out
+    assert "1 of 2 tasks have a workspace" in out
 
 
 def test_bench_faults_measures_a_judge_beside_baselines(capsys):
@@ -407,3 +407,18 @@ def test_nothing_in_a_judged_file_reaches_the_terminal_as_a_command(work, capsys
     assert code == 0
     assert "\x1b" not in out + err
     assert "addresses the judge" in out
+
+
+def test_the_ablation_ladder_measures_the_agent_with_one_module_more_each_time(work, capsys):
+    place = work / "all"
+    place.mkdir()
+    (work / "svm").rename(place / "svm")
+    rows = [
+        {**label(n, int(n < 2), 0, task="svm"), "criteria_as_judged": TASK["requirements"][n]["criteria"]} for n in range(3)
+    ]
+    words = ("bench", "devai", "--workspaces", place, "--data", work / "task.json", "--ladder", "--model", MODEL, "--json")
+    found = json.loads(call(capsys, *words, "--labels", labels_file(work / "l.csv", rows))[1])["rungs"]
+    assert list(found) == ["ask", "+graph", "+read", "+locate"]  # the last rung needs trajectories
+    assert {one["aligned"] for one in found.values()} == {2}  # a model that says yes to all
+    code, _, err = call(capsys, *words)
+    assert (code, "--labels" in err) == (2, True)

@@ -190,3 +190,26 @@ def test_a_full_run_of_exact_calls_over_a_server_needs_no_more_than_the_paper():
         assert server.count == 1 + 3 + 3 * 3
         run(made(FILES), ASKED, client=client, engine="llm-single", cache="")
         assert server.count == 13 + 3
+
+
+def test_what_was_recorded_is_replayed_without_a_server_to_the_same_verdicts(tmp_path):
+    tape = tmp_path / "tape.jsonl"
+    with StubServer(answer=lambda body: "<UNSATISFIED> a.py:4 reads any file.") as server:
+        given = {"model": f"{server.url}#stub", "engine": "llm", "votes": 3, "cassette": tape, "cache": ""}
+        first = run(made(FILES), ASKED, mode="record", **given)
+        sent = server.count
+    again = run(made(FILES), ASKED, mode="replay", **given)
+    assert sent == server.count == 1 + 9
+    assert [(one.verdict, one.probability, one.evidence) for one in again] == [
+        (one.verdict, one.probability, one.evidence) for one in first
+    ]
+    changed = {**FILES, "a.py": FILES["a.py"] + "# changed\n"}
+    with pytest.raises(llm.CassetteMiss):
+        run(made(changed), ASKED, mode="replay", **given)
+
+
+def test_the_embedded_engine_says_that_it_does_not_read_a_given_trajectory():
+    log = [{"role": "assistant", "content": "Done."}]
+    report = run(made(FILES), ASKED, "gray", log, cache="")
+    assert report.settings["setting"] == "gray"
+    assert "does not read trajectories" in report.notes[-1]

@@ -302,8 +302,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--answer", help="text of every reply; without it, an echo")
     options = parser.parse_args()
-    with StubServer(latency=options.latency, port=options.port) as server:
+    answer = None if options.answer is None else lambda body: options.answer
+    with StubServer(answer=answer, latency=options.latency, port=options.port) as server:
         print(server.url, flush=True)
         threading.Event().wait()
 

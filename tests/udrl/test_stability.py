@@ -126,6 +126,24 @@ def test_training_resumes_after_its_budget_and_then_is_done(capsys, tmp_path):
     assert call(capsys, *words, "--seed", "1")[0] == 2
 
 
+def test_a_run_on_a_file_that_changed_is_not_resumed(capsys, tmp_path):
+    path = tmp_path / "m.npz"
+    words = ["train", "gcsl", str(path), "--steps", "1", "--episodes", "10", "--out", str(tmp_path / "r"), "--json"]
+    environments.cycle(3, 2, 0.1).save(path)
+    assert call(capsys, *words)[0] == 0
+    environments.cycle(3, 2, 0.2).save(path)
+    code, _, err = call(capsys, *words)
+    assert code == 2
+    assert "tables" in err
+
+
+def test_a_report_that_cannot_be_written_is_still_printed(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    code, out, _ = call(capsys, "report", "bandit", "--out", str(tmp_path / "file" / "r.html"), "--json")
+    assert code == 2
+    assert json.loads(out)["best_n"] == 1
+
+
 @pytest.mark.parametrize(
     "words",
     [

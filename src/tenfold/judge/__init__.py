@@ -18,17 +18,22 @@ written.
 | `criterion.py` | what a criterion asks for: files, names, methods, verbs |
 | `checks.py`, `embedded.py` | checks and their weights; the embedded engine |
 | `injection.py` | text in files that addresses the judge |
-| `trajectory.py` | what the agent did: readers of several formats |
-| `prompts.py`, `agent.py`, `hybrid.py` | the paper's agent with a model: locate, read, search, retrieve, ask, plan; hybrid |
-| `runner.py` | `run`, `run_many`: any engine |
+| `trajectory.py`, `trajectory_formats.py` | what the agent did: readers of several formats |
+| `prompts.py`, `asking.py`, `accounting.py` | words for a model and its replies; votes; what every call cost |
+| `locate.py`, `reading.py`, `code_search.py`, `planning.py` | the paper's modules: files, their content, search, plans |
+| `agent.py`, `hybrid.py`, `single.py`, `questions.py` | the paper's agent; facts first; one call each; free questions |
+| `runner.py`, `money.py`, `benchmark_folder.py` | `run`: any engine, one workspace or many; budgets; a folder of them |
 | `writers.py`, `report_page.py`, `dag.py` | reports as files; as a page; the picture of prerequisites |
 | `verdicts.py`, `metrics.py`, `floors.py` | verdicts beside labels; kappa, AUROC, ...; what needs no workspace |
 | `alignment.py`, `agreement_table.py` | agreement with labels: the paper's table, with floors and intervals |
 | `calibration.py`, `comparison.py`, `scoring.py` | confidence from the user's labels; two reports; the judge as a reward |
-| `collect.py` | run an agent over tasks in a sandbox |
+| `collecting.py`, `sandbox.py`, `launch.py` | run an agent over tasks in a sandbox |
 | `faults/` | the seeded-fault suite: reference workspaces, fault operators, labels |
-| `bench.py`, `bench_devai.py`, `bench_engines.py` | any judge on faults, rewards and traps; DevAI; our engines as judges |
+| `bench.py`, `bench_rows.py`, `bench_rewards.py`, `bench_traps.py` | any judge on seeded faults, on traps; its rewards |
+| `bench_devai.py`, `bench_engines.py` | agents by their labels, DevAI by one command; our engines as judges |
+| `baselines.py` | judges that know next to nothing |
 | `drafting.py`, `quotes.py` | a skeleton of requirements by rule; source lines around a fact |
+| `pictures.py`, `visit.py`, `guest.py` | Plotly pictures; a visit to the page, and what a visitor may use |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
 """
 
@@ -37,12 +42,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.judge.alignment import Agreement, agreement
+    from tenfold.judge.benchmark_folder import judge_folder, ladder
     from tenfold.judge.calibration import Calibration, calibrate, read_calibration
-    from tenfold.judge.collect import Collected
+    from tenfold.judge.collecting import Collected, collect
     from tenfold.judge.comparison import Comparison, compare
     from tenfold.judge.devai import Instance
     from tenfold.judge.labels import Label, override, read_labels, report_labels, save_labels
     from tenfold.judge.linting import lint
+    from tenfold.judge.questions import ask_anything
     from tenfold.judge.requirements import load_requirements, load_rubric, load_tasks
     from tenfold.judge.rubric import Rubric
     from tenfold.judge.runner import Case, run, run_many
@@ -56,7 +63,7 @@ _HOME = {
     "Agreement": "alignment",
     "Calibration": "calibration",
     "Case": "runner",
-    "Collected": "collect",
+    "Collected": "collecting",
     "Comparison": "comparison",
     "Evidence": "types",
     "Instance": "devai",
@@ -68,8 +75,12 @@ _HOME = {
     "Rubric": "rubric",
     "Workspace": "workspace",
     "agreement": "alignment",
+    "ask_anything": "questions",
     "calibrate": "calibration",
+    "collect": "collecting",
     "compare": "comparison",
+    "judge_folder": "benchmark_folder",
+    "ladder": "benchmark_folder",
     "lint": "linting",
     "load_requirements": "requirements",
     "load_rubric": "requirements",
@@ -103,8 +114,12 @@ __all__ = [
     "Rubric",
     "Workspace",
     "agreement",
+    "ask_anything",
     "calibrate",
+    "collect",
     "compare",
+    "judge_folder",
+    "ladder",
     "lint",
     "load_requirements",
     "load_rubric",

@@ -48,7 +48,7 @@ def judge(
         requirements: what was asked for.
         client: the model.
         plan: efficient = list of files, locate, read, log; comprehensive = also the task, code search and verdicts on
-            prerequisites; planning = a model picks the actions for each requirement.
+            prerequisites; planning = a model picks the actions for each requirement; or a tuple of actions (see `LADDER`).
         setting: black = workspace only, gray = with the trajectory, auto = gray if there is one.
         trajectory: a file or value that `trajectory.load` takes, or None. It is never asked about when there is none.
         votes: k, odd; with k > 1 each is a draw at a temperature of 0.7.
@@ -104,7 +104,8 @@ class _Case:
         self, workspace: Workspace, requirements: Requirements, asker: Asker, plan: Plan, log: Trajectory | None, votes: int
     ) -> None:
         self.workspace, self.requirements, self.asker = workspace, requirements, asker
-        self.plan, self.log, self.votes = plan, log, votes
+        self.plan: Plan = plan
+        self.log, self.votes = log, votes
         self.reader, self.finder = Reader(asker, workspace), Finder(workspace)
         self._located: asyncio.Task[dict[str, list[str]]] | None = None
         self._tasks: dict[str, asyncio.Future[Judgement]] = {}
@@ -138,13 +139,15 @@ class _Case:
             first.append(Block("TASK", self.requirements.query))
         if "workspace" in actions:
             first.append(Block("FILES", self._listing))
-        found = await asyncio.gather(*(self._gather(action, requirement) for action in _ORDER if action in actions))
+        wanted = [action for action in _ORDER if action in actions]
+        found = await asyncio.gather(*(self._gather(action, requirement, "locate" in actions) for action in wanted))
         left = EVIDENCE_TOKENS - sum(len(block.text) for block in first) / CHARS_PER_TOKEN
         return [*first, *fit([block for blocks in found for block in blocks], left)]
 
-    async def _gather(self, action: str, requirement: Requirement) -> list[Block]:
+    async def _gather(self, action: str, requirement: Requirement, is_located: bool) -> list[Block]:
         if action == "read":
-            return await self.reader.blocks(await self._paths(requirement))
+            paths = await self._paths(requirement) if is_located else self.finder.by_words(requirement)
+            return await self.reader.blocks(paths)
         if action == "search":
             found = self._search.top(requirement.criteria)
             return [Block("CODE", f"line {one.line}:\n{one.text}", False, one.file) for one in found]

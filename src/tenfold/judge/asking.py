@@ -92,7 +92,7 @@ def judgement_of(
     said = zip(answer.votes, answer.replies, strict=True)
     evidence = tuple(_evidence(vote, reply, workspace, shown) for vote, reply in said)
     if 2 * yes == len(decided):
-        why = f"{yes} votes are for, as many against." if decided else "The model's replies had no verdict."
+        why = f"The votes have no majority: {yes} for, {yes} against." if decided else "The model's replies had no verdict."
         return Judgement(requirement, "undecided", 0.5, probability, evidence, why, engine)
     verdict: Verdict = "satisfied" if 2 * yes > len(decided) else "unsatisfied"
     # A strong prior against a single vote must not make the verdict's own confidence fall below a coin's.

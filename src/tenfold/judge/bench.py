@@ -7,7 +7,6 @@ A judge is a function of a folder and requirements that gives a report, judgemen
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +38,7 @@ BASELINES: Mapping[str, Judge] = {
     "path check": path_check,
     "path and keyword": path_and_keyword,
 }
+_THIS = "this judge"
 
 
 class Found(NamedTuple):
@@ -88,7 +88,7 @@ class FaultBench:
         """The judge and the baselines as text, one line each, then the kinds of fault that are found least."""
         names = ("agree", "cover", "found", "alarm", "ECE", "AUROC")
         head = f"{'judge':<18} {' '.join(f'{name:>6}' for name in names)}  on {self.scores.labels} labels"
-        rows = [_line("this judge", self.scores), *(_line(name, one) for name, one in self.baselines.items())]
+        rows = [_line(_THIS, self.scores), *(_line(name, one) for name, one in self.baselines.items())]
         worst = sorted(self.by_operator.items(), key=lambda item: item[1].found / item[1].false)[:6]
         least = ", ".join(f"{name} {one.found}/{one.false}" for name, one in worst)
         return "\n".join([head, *rows, f"found least: {least}", f"edits that moved a verdict: {len(self.moved)}"])
@@ -130,13 +130,13 @@ def faults(
         TenfoldError: the judge failed on a case.
     """
     cases = list(generate(split, seed=seed, limit=limit, kinds=kinds))
-    run = partial(judge_cases, cases=cases, engine=engine)
-    results = run(judge, workers=workers)
+    judged = judge_cases({**baselines, _THIS: judge}, cases, engine=engine, workers=workers)
+    results = judged.pop(_THIS)
     names = dict.fromkeys(one.case.task for one in results)
     return FaultBench(
         split,
         scored(results),
-        {name: scored(run(one, workers=1)) for name, one in baselines.items()},
+        {name: scored(said) for name, said in judged.items()},
         _by_operator(results),
         {name: scored([one for one in results if one.case.task == name]) for name in names},
         _moved(results),

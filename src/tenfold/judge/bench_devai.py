@@ -4,27 +4,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from tenfold.core.errors import BadInput, DataMissing
+from tenfold.core.errors import DataMissing
 from tenfold.core.files import jsonable
 from tenfold.core.parallel import Failure
 from tenfold.judge import devai
 from tenfold.judge.alignment import Agreement, agreement
-from tenfold.judge.runner import Case, run_many
-from tenfold.judge.types import Report, Requirements
+from tenfold.judge.benchmark_folder import Found, find_cases, ladder
+from tenfold.judge.runner import run_many
+from tenfold.judge.types import Report
 
-__all__ = ["DevAI", "Folder", "find_workspaces", "judge_devai", "system_agreements", "systems_markdown"]
-
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".json", ".json.gz")
-
-
-class Folder(NamedTuple):
-    """Which workspaces a folder holds: path by task, tasks without one, and names that are no task."""
-
-    found: Mapping[str, Path]
-    missing: tuple[str, ...]
-    unknown: tuple[str, ...]
+__all__ = ["DevAI", "judge_devai", "ladder_agreements", "system_agreements", "systems_markdown"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +23,13 @@ class DevAI:
     """An engine on the workspaces of one agent.
 
     Attributes:
-        folder: what was there.
+        found: what was there.
         reports: by task.
         failed: workspaces that could not be judged.
         agreement: with people's labels, or None without labels.
     """
 
-    folder: Folder
+    found: Found
     reports: Mapping[str, Report]
     failed: tuple[Failure, ...]
     agreement: Agreement | None
@@ -67,31 +58,13 @@ class DevAI:
         return jsonable(
             {
                 **self.totals(),
-                "missing": self.folder.missing,
-                "unknown": self.folder.unknown,
+                "missing": self.found.missing,
+                "unknown": self.found.extra,
                 "failed": [one._asdict() for one in self.failed],
                 "verdicts": verdicts,
                 "agreement": None if self.agreement is None else self.agreement.to_dict(),
             }
         )
-
-
-def find_workspaces(folder: str | os.PathLike[str], tasks: Mapping[str, Requirements]) -> Folder:
-    """Which tasks have a workspace (a folder or an archive of the task's name) in a folder.
-
-    Raises:
-        BadInput: there is no such folder, or no task has a workspace there.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise BadInput(f"There is no folder {folder}.", "It holds one workspace for each task, by the task's name.")
-    names = {_task_name(path): path for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
-    found = {task: names[task] for task in tasks if task in names}
-    if not found:
-        hint = f"A task's name is, for example, {next(iter(tasks), 'none')}."
-        raise BadInput(f"No task has a workspace in {folder}.", hint)
-    missing = tuple(task for task in tasks if task not in found)
-    return Folder(found, missing, tuple(name for name in names if name not in tasks))
 
 
 def judge_devai(
@@ -109,25 +82,38 @@ def judge_devai(
         workspaces: a folder with a workspace for each task, by the task's name; those that are not there are listed.
         labels: people's verdicts on them: a CSV file, or the name of a staged one.
         flags: how the runs ended: a CSV file, or the name of a staged one.
-        trajectories: a folder with a file TASK.json or TASK.jsonl for each task.
+        trajectories: a folder with a file for each task, by its name; see `benchmark_folder`.
         data: the tasks, as of `devai.tasks`.
         **options: of `runner.run_many`.
 
     Raises:
-        BadInput: as `find_workspaces`, `read_labels`, `runner.run_many`.
+        BadInput: as `benchmark_folder.find_cases`, `read_labels`, `runner.run_many`.
         DataMissing: the tasks or staged labels are not here.
     """
     tasks = devai.tasks(data)
-    folder = find_workspaces(workspaces, tasks)
+    found = find_cases(workspaces, tasks, trajectories)
     rows = None if labels is None else devai.labels(labels)
     ended = None if flags is None else devai.flags(flags)
-    cases = [Case(path, tasks[task], _trajectory(trajectories, task)) for task, path in folder.found.items()]
-    made = run_many(cases, on_error="collect", **options)
-    pairs = list(zip(folder.found, made, strict=True))
+    made = run_many(list(found.cases.values()), on_error="collect", **options)
+    pairs = list(zip(found.cases, made, strict=True))
     reports = {task: one for task, one in pairs if isinstance(one, Report)}
     failed = tuple(Failure(task, one.error) for task, one in pairs if isinstance(one, Failure))
-    found = None if rows is None or not reports else agreement(reports, rows, flags=ended)
-    return DevAI(folder, reports, failed, found)
+    with_people = None if rows is None or not reports else agreement(reports, rows, flags=ended)
+    return DevAI(found, reports, failed, with_people)
+
+
+def ladder_agreements(
+    workspaces: str | os.PathLike[str],
+    labels: str | os.PathLike[str],
+    *,
+    trajectories: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> dict[str, Agreement]:
+    """The paper's ablation beside people's labels: the agent with one module more each time; arguments as `judge_devai`."""
+    rows = devai.labels(labels)
+    rungs = ladder(workspaces, devai.tasks(data), trajectories, **options)
+    return {name: agreement(reports, rows) for name, reports in rungs.items()}
 
 
 def system_agreements(systems: Sequence[str], column: str = devai.RECORDED) -> dict[str, Agreement]:
@@ -168,18 +154,6 @@ def systems_markdown(found: Mapping[str, Agreement]) -> str:
     ]
     lines = [f"| | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
     return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)]) + "\n"
-
-
-def _task_name(path: Path) -> str:
-    suffix = next((one for one in sorted(_ARCHIVES, key=len, reverse=True) if path.name.endswith(one)), "")
-    return path.name if path.is_dir() else path.name.removesuffix(suffix)
-
-
-def _trajectory(folder: str | os.PathLike[str] | None, task: str) -> Path | None:
-    if folder is None:
-        return None
-    places = [Path(folder) / f"{task}{suffix}" for suffix in (".json", ".jsonl", ".json.gz")]
-    return next((place for place in places if place.is_file()), None)
 
 
 def _flags_beside(system: str) -> Mapping[str, devai.TaskFlags] | None:

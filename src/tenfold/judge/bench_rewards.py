@@ -116,7 +116,8 @@ def rewards(
     steps = ladders(split, seed=seed, count=ladder_count)
     rungs = [one.rung(count) for one in steps for count in range(len(one.faults) + 1)]
     drawn = [draws(task, seed=seed * 1000 + number, count=CHOICES) for task in tasks(split) for number in range(groups)]
-    found = judge_cases(judge, [*rungs, *(case for group in drawn for case in group)], engine=engine, workers=workers)
+    cases = [*rungs, *(case for group in drawn for case in group)]
+    found = judge_cases({"": judge}, cases, engine=engine, workers=workers)[""]
     repairs = parallel_map(partial(_repair, judge), steps, engine=engine, workers=workers, title="Repairing")
     return RewardBench(
         *_falling(steps, found[: len(rungs)]),

@@ -88,24 +88,28 @@ class Scores(NamedTuple):
 
 
 def judge_cases(
-    judge: Judge, cases: Sequence[Case], *, engine: str = "local", workers: int | None = None
-) -> list[CaseResult]:
-    """Have a judge judge every case, each written to a temporary folder of its own.
+    judges: Mapping[str, Judge], cases: Sequence[Case], *, engine: str = "local", workers: int | None = None
+) -> dict[str, list[CaseResult]]:
+    """Have judges judge every case, each case written once to a temporary folder of its own.
 
     Args:
-        judge: picklable if there is more than one worker.
+        judges: by name; picklable if there is more than one worker.
         cases: see `faults.generate`.
         engine: "local" or "ray".
         workers: processes; None = one per core.
 
+    Returns:
+        For each judge the results in the order of the cases.
+
     Raises:
-        BadInput: the judge left out a requirement, or gave what is no verdict.
-        TenfoldError: the judge failed on a case.
+        BadInput: a judge left out a requirement, or gave what is no verdict.
+        TenfoldError: a judge failed on a case.
     """
     chunks = [tuple(cases[i : i + CHUNK]) for i in range(0, len(cases), CHUNK)]
     names = [f"{chunk[0].name} and the next {len(chunk) - 1}" for chunk in chunks]
-    done = parallel_map(partial(_judge_chunk, judge), chunks, engine=engine, workers=workers, names=names, title="Judging")
-    return [one for chunk in done for one in chunk]
+    job = partial(_judge_chunk, dict(judges))
+    done = parallel_map(job, chunks, engine=engine, workers=workers, names=names, title="Judging")
+    return {name: [one[name] for chunk in done for one in chunk] for name in judges}
 
 
 def scored(results: Sequence[CaseResult], *, resamples: int = 1000, seed: int = 0) -> Scores:
@@ -156,12 +160,20 @@ def reported(name: str, requirements: Requirements, said: Said) -> Report:
     return Report(name, requirements, tuple(_judgement(requirements, one, given[one]) for one in requirements.by_id))
 
 
-def _judge_chunk(judge: Judge, cases: Sequence[Case]) -> list[CaseResult]:
-    return [_judge_case(judge, case) for case in cases]
+def _judge_chunk(judges: Mapping[str, Judge], cases: Sequence[Case]) -> list[dict[str, CaseResult]]:
+    return [_judge_case(judges, case) for case in cases]
 
 
-def _judge_case(judge: Judge, case: Case) -> CaseResult:
-    report = judged_report(judge, case)
+def _judge_case(judges: Mapping[str, Judge], case: Case) -> dict[str, CaseResult]:
+    with tempfile.TemporaryDirectory(prefix="tenfold-") as place:
+        root = case.write(Path(place))
+        said = {
+            name: reported(case.task, case.requirements, judge(root, case.requirements)) for name, judge in judges.items()
+        }
+    return {name: _beside_labels(case, report) for name, report in said.items()}
+
+
+def _beside_labels(case: Case, report: Report) -> CaseResult:
     rows = tuple(
         Row(identity, label, report[identity].verdict, report[identity].confidence, report[identity].probability)
         for identity, label in case.labels.items()

@@ -61,6 +61,12 @@ class TrapBench:
         return sum(one == "satisfied" for one in self.verdicts.values()) / len(self.verdicts)
 
     @property
+    def fooled_beyond_literal(self) -> float:
+        """The same without those that are literally true."""
+        rest = [one for key, one in self.verdicts.items() if key not in self.literal]
+        return sum(one == "satisfied" for one in rest) / len(rest)
+
+    @property
     def rejected_but_satisfied(self) -> list[tuple[str, str]]:
         """Called satisfied although all nine strong runs reject them."""
         return sorted(key for key in self.rejected if self.verdicts[key] == "satisfied")
@@ -72,7 +78,7 @@ class TrapBench:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
-        names = ("fooled", "rejected_but_satisfied", "literal_but_unsatisfied", "recorded")
+        names = ("fooled", "fooled_beyond_literal", "rejected_but_satisfied", "literal_but_unsatisfied", "recorded")
         counts = {"requirements": len(self.verdicts), "rejected": len(self.rejected), "literal": len(self.literal)}
         return jsonable({**counts, **{name: getattr(self, name) for name in names}})
 

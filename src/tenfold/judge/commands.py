@@ -130,6 +130,7 @@ def bench(
     concurrency: Concurrency = 32,
     budget: BudgetText = None,
     folder: Folder = None,
+    ablation: Annotated[bool, typer.Option("--ladder", help="devai: the agent with one module more each time.")] = False,
     out: Annotated[Path | None, typer.Option(help="devai: folder for one report of each workspace.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -141,7 +142,11 @@ def bench(
             "setting": setting, "model": model, "budget": budget, "engine": engine, "votes": votes, "plan": plan,
             "jobs": jobs or 1, "concurrency": concurrency, "folder": folder,
         }  # fmt: skip
-        _bench_devai(workspaces, labels, flags, trajectories, data, options, out, as_json)
+        places = {"labels": labels, "trajectories": trajectories, "data": data}
+        if ablation:
+            _bench_ladder(workspaces, places, {**options, "engine": "llm"}, as_json)
+        else:
+            _bench_devai(workspaces, {**places, "flags": flags}, options, out, as_json)
     else:
         kept = None if folder is None else str(folder)
         options = {"votes": votes, "plan": plan, "budget": budget, "folder": kept}
@@ -241,7 +246,7 @@ def collect(
     """Run any agent over tasks in a sandbox, and keep workspace, trajectory, cost, time; the same command goes on."""
     from dataclasses import asdict
 
-    from tenfold.judge.collect import collect as collected
+    from tenfold.judge.collecting import collect as collected
 
     given = [name.strip() for name in pass_env.split(",") if name.strip()]
     room = None if memory == "none" else memory
@@ -473,24 +478,34 @@ def _bench_systems(systems: str, as_json: bool) -> None:
     emit({"systems": plain}, as_json, lambda: _print(systems_markdown(found)))
 
 
+def _bench_ladder(workspaces: Path | None, places: dict[str, Any], options: dict[str, Any], as_json: bool) -> None:
+    from tenfold.judge.bench_devai import ladder_agreements, systems_markdown
+
+    if workspaces is None or places["labels"] is None:
+        raise BadInput("--ladder compares with people, and lacks workspaces or labels.", "Give --workspaces and --labels.")
+    del options["plan"]
+    found = ladder_agreements(workspaces, **places, **options)
+    plain = {name: one.to_dict() for name, one in found.items()}
+    emit({"rungs": plain}, as_json, lambda: _print(systems_markdown(found)))
+
+
 def _bench_devai(
-    workspaces: Path | None, labels: str | None, flags: str | None, trajectories: Path | None, data: Path | None,
-    options: Mapping[str, Any], out: Path | None, as_json: bool,
-) -> None:  # fmt: skip
+    workspaces: Path | None, places: Mapping[str, Any], options: Mapping[str, Any], out: Path | None, as_json: bool
+) -> None:
     from tenfold.judge.bench_devai import judge_devai
     from tenfold.judge.writers import write_report
 
     if workspaces is None:
         hint = "Give --workspaces DIR, or --systems MetaGPT,OpenHands for the table from the labels."
         raise BadInput("bench devai was given no workspaces.", hint)
-    found = judge_devai(workspaces, labels=labels, flags=flags, trajectories=trajectories, data=data, **options)
+    found = judge_devai(workspaces, **places, **options)
     for task, report in found.reports.items() if out is not None else ():
         write_report(report, Path(out or "") / f"{task}.json")
     emit(found.to_json(), as_json, lambda: _print_devai(found))
     for one in found.failed:
         say(_clean(f"{one.name}: {one.error}"))
     if found.failed:
-        raise BadInput(f"{len(found.failed)} of {len(found.folder.found)} workspaces failed; they are named above.")
+        raise BadInput(f"{len(found.failed)} of {len(found.found.cases)} workspaces failed; they are named above.")
     stopped = next((one.settings["stopped"] for one in found.reports.values() if one.settings.get("stopped")), "")
     if stopped:
         raise BudgetReached(_clean(stopped), "What was judged is kept; the rest is undecided.")
@@ -501,10 +516,7 @@ def _print_devai(found: Any) -> None:
     _print(
         ", ".join(f"{name.replace('_', ' ')} {_usd(value) if name == 'usd' else value}" for name, value in totals.items())
     )
-    if found.folder.missing:
-        _print(f"{len(found.folder.missing)} tasks have no workspace here, such as {found.folder.missing[0]}.")
-    if found.folder.unknown:
-        _print(f"{len(found.folder.unknown)} names are no task, such as {found.folder.unknown[0]}.")
+    _print(found.found.sentence())
     if found.agreement is not None:
         _print(found.agreement.to_markdown())
 

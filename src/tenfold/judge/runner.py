@@ -26,7 +26,7 @@ from tenfold.judge.types import Judgement, Report, Requirements
 from tenfold.judge.workspace import Workspace
 from tenfold.llm import background
 from tenfold.llm.budget import Account, Budget
-from tenfold.llm.client import Client
+from tenfold.llm.client import Client, Mode
 
 __all__ = ["ENGINES", "Case", "Engine", "run", "run_many"]
 
@@ -56,6 +56,8 @@ def run(
     plan: Plan = "efficient",
     client: Client | None = None,
     folder: PathLike | None = None,
+    cassette: PathLike | None = None,
+    mode: Mode = "replay",
     cache: PathLike | None = None,
     concurrency: int = 32,
 ) -> Report:
@@ -73,6 +75,7 @@ def run(
         plan: of the agent.
         client: asks instead of one made from `model`; its own budget, cache and concurrency hold.
         folder: of the run: replies and spending are kept there, so that a killed run pays nothing twice.
+        cassette: file of recorded replies, and its `mode`: record, replay (nothing is sent), or replay-then-live.
         cache: folder of facts of files that were seen before; None = the user's, "" = none.
         concurrency: requests in flight at once.
 
@@ -85,8 +88,8 @@ def run(
     """
     case = Case(workspace, requirements, trajectory)
     found = run_many(
-        [case], setting, model, budget, engine, votes,
-        plan=plan, client=client, folder=folder, cache=cache, concurrency=concurrency, on_error="raise",
+        [case], setting, model, budget, engine, votes, plan=plan, client=client, folder=folder, cassette=cassette, mode=mode,
+        cache=cache, concurrency=concurrency,
     )  # fmt: skip
     assert isinstance(found[0], Report)
     return found[0]
@@ -103,6 +106,8 @@ def run_many(
     plan: Plan = "efficient",
     client: Client | None = None,
     folder: PathLike | None = None,
+    cassette: PathLike | None = None,
+    mode: Mode = "replay",
     cache: PathLike | None = None,
     concurrency: int = 32,
     jobs: int = 1,
@@ -129,7 +134,8 @@ def run_many(
     if name == "embedded":
         work = _Embedded(setting, known)
         return _each_in_processes(cases, work, jobs, on_error, on_report)
-    with _client(model, client, limit, folder, concurrency) as asked:
+    tape = {"cassette": cassette, "mode": mode}
+    with _client(model, client, limit, folder, tape, concurrency) as asked:
         options = {"setting": setting, "votes": votes, **({"plan": plan} if name == "llm" else {})}
         many = _Many(cases, name, asked, options, known, on_error, on_report)
         with meter("Judging", None) as live:
@@ -277,11 +283,16 @@ def _each_in_processes(
 
 @contextmanager
 def _client(
-    model: str | None, client: Client | None, budget: Budget | Account | None, folder: PathLike | None, concurrency: int
+    model: str | None,
+    client: Client | None,
+    budget: Budget | Account | None,
+    folder: PathLike | None,
+    tape: Mapping[str, Any],
+    concurrency: int,
 ) -> Iterator[Client]:
     if client is not None:
-        if budget is not None or folder is not None:
-            raise BadInput("A client was given, and a budget or folder too.", "Set them on the client.")
+        if budget is not None or folder is not None or tape["cassette"] is not None:
+            raise BadInput("A client was given, and a budget, folder or cassette too.", "Set them on the client.")
         yield client
         return
     assert model is not None
@@ -292,6 +303,7 @@ def _client(
         cache=None if kept is None else kept / "replies.sqlite",
         ledger=None if kept is None else kept / "ledger.sqlite",
         cache_sampled=True,
+        **tape,
         concurrency=concurrency,
         timeout=120.0,
     )

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ from tenfold.core.errors import BadInput
 
 __all__ = ["Ended", "Limits", "choose", "execute"]
 
-_GRACE = 2.0
+_GRACE, _LOOK = 2.0, 0.25
 _MARK = "TENFOLD_RUN"
 _LAUNCH = Path(__file__).with_name("launch.py")
 
@@ -78,7 +79,8 @@ def execute(
     network: bool,
     environment: Mapping[str, str],
     sandbox: str,
-) -> Ended:
+    stop: threading.Event,
+) -> Ended | None:
     """Run a command to its end or to its limit; then nothing of it runs any more.
 
     Args:
@@ -89,6 +91,10 @@ def execute(
         network: whether the network stays on.
         environment: all variables that it gets.
         sandbox: as `choose` says.
+        stop: ends the command early when it is set.
+
+    Returns:
+        How it ended, or None if it was stopped early.
     """
     token = uuid.uuid4().hex
     allowed = {"memory": limits.memory, "file": limits.file, "cpu": int(limits.seconds * (os.cpu_count() or 1)) + 1}
@@ -106,14 +112,20 @@ def execute(
             start_new_session=True,
         )
         try:
-            process.wait(limits.seconds)
-            timed_out = False
-        except subprocess.TimeoutExpired:
-            timed_out = True
+            is_over = _wait(process, started + limits.seconds, stop)
         finally:
             seconds = time.monotonic() - started
             _end(process, token)
-    return Ended(process.returncode, seconds, timed_out)
+    return None if stop.is_set() and not is_over else Ended(process.returncode, seconds, not is_over)
+
+
+def _wait(process: "subprocess.Popen[bytes]", until: float, stop: threading.Event) -> bool:
+    """Whether the process ended by itself, before the time was up and nobody stopped it."""
+    while not stop.is_set() and (left := until - time.monotonic()) > 0:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(min(left, _LOOK))
+            return True
+    return False
 
 
 def _prefix(sandbox: str, network: bool, folder: Path) -> list[str]:

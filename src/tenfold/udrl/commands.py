@@ -59,10 +59,10 @@ def report(
             name=_name(env, mdp, success_rate, noise),
             on_update=lambda n, j: live.update(n, f"J {j:.4f}"),
         )
+    emit(found.to_dict(), as_json, str(found))
     if out is not None:
         write_atomic(out / "index.html" if out.is_dir() else out, found.to_html())
         say(f"Report: {out}")
-    emit(found.to_dict(), as_json, str(found))
     if max_loss is not None and found.loss > max_loss:
         raise CheckFailed(f"The loss is {found.loss:.4f}, above --max-loss {max_loss:g}.")
 
@@ -93,14 +93,14 @@ def iterate(
             device=torch_device(device),
             on_update=lambda n, j: live.update(n, f"J {j:.4f}"),
         )
-    if out is not None:
-        result.save(out)
-        say(f"Policies: {out}")
     found = describe(mdp, result, epsilon=epsilon, name=file.name)
     reached = float(result.reached.mean())
     emit(
         {**found.to_dict(), "reached": reached}, as_json, f"{found}\nRows of the policy that data determined: {reached:.1%}"
     )
+    if out is not None:
+        result.save(out)
+        say(f"Policies: {out}")
 
 
 @train_app.command()
@@ -124,6 +124,7 @@ def gcsl(
 
     mdp = _load(env, horizon, success_rate, noise, options)
     where = {"env": env, "horizon": mdp.horizon, "success_rate": success_rate, "noise": noise, "set": options or []}
+    where["tables"] = mdp.digest()
     folder = out or Path("runs") / f"gcsl-{Path(env).stem}-seed{seed}"
     with Run.open(folder, system="udrl", config=settings(steps, episodes, seed, where), free=("device", "minutes")) as run:
         done = run.result

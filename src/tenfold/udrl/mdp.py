@@ -4,6 +4,7 @@ A command (h, g) asks to be in a state of goal g after exactly h steps (section 
 process has states (s, h, g); `start` is the joint distribution over them, and its support decides what can be learned.
 """
 
+import hashlib
 import os
 import re
 import warnings
@@ -185,6 +186,14 @@ class MDP:
     def goal_indicator(self) -> Float[np.ndarray, "state goal"]:
         """1 where state s fulfils goal g, else 0: the values at h = 0."""
         return (self.goal_map[:, None] == np.arange(self.goals)).astype(np.float64)
+
+    def digest(self) -> str:
+        """SHA-256 of kernel, goal map and start: whether an environment is still the same."""
+        found = hashlib.sha256()
+        for array in (self.kernel, self.goal_map, self.start):
+            found.update(repr(array.shape).encode())
+            found.update(np.ascontiguousarray(array))
+        return found.hexdigest()
 
     def uniform_policy(self) -> Float[np.ndarray, "state horizon goal action"]:
         """The policy that takes every action with equal probability."""

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import shutil
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -122,6 +123,7 @@ class _One:
     ) -> None:
         self.command, self.out, self.limits = command, out, limits
         self.network, self.sandbox, self.environment = network, sandbox, environment
+        self.stop = threading.Event()
 
     def __call__(self, task: Requirements) -> Collected:
         folder = self.out / _folder_name(task.name)
@@ -136,13 +138,15 @@ class _One:
         write_json(folder / "task.json", {"name": task.name, "query": task.query, "constraints": notice})
         watch = _Watch(self.out)
         ended = self._execute(folder, f"{task.query}\n\n{notice}")
+        if ended is None:
+            raise TenfoldError(f"{task.name} was stopped half-way.", "Repeat the call to run it again.")
         made = self._collected(task.name, folder, ended, watch.changed() if self.sandbox != "bwrap" else ())
         for name in ("home", "tmp"):
             shutil.rmtree(folder / name, ignore_errors=True)
         write_json(done, asdict(made))
         return made
 
-    def _execute(self, folder: Path, query: str) -> Ended:
+    def _execute(self, folder: Path, query: str) -> Ended | None:
         places = (folder / "task.json", query, folder / "workspace", folder / "trajectory.json")
         filled = dict(zip(_PLACEHOLDERS, map(str, places), strict=True))
         home = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp"), "TRAJECTORY": filled["{trajectory}"]}
@@ -154,6 +158,7 @@ class _One:
             network=self.network,
             environment={**self.environment, **home},
             sandbox=self.sandbox,
+            stop=self.stop,
         )
 
     def _collected(self, name: str, folder: Path, ended: Ended, outside: tuple[str, ...]) -> Collected:
@@ -216,6 +221,7 @@ def _all(one: _One, tasks: Sequence[Requirements], jobs: int) -> list[Collected]
                 live.update(done, found[-1].task[:30])
             return found
         except BaseException:
+            one.stop.set()  # agents that run are ended, not waited for
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
