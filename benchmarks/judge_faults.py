@@ -67,6 +67,8 @@ def rewards(one: bench.RewardBench) -> list[dict[str, Any]]:
         {"name": "reward: true share of a random one", "value": one.random.mean, "interval": one.random[1:]},
         {"name": "reward: gain of choosing", "value": one.gain.mean, "interval": one.gain[1:]},
         {"name": "reward: repairs in which D rose each round", "value": one.rising},
+        {"name": "reward: faults that were never reported", "value": one.unreported},
+        *({"name": f"reward: D after round {number}", "value": value} for number, value in enumerate(one.rounds)),
     ]
 
 

@@ -70,9 +70,7 @@ def test_baselines_stand_beside_the_judge_and_the_better_ones_find_more():
     found = bench.faults(compares, "held-out", limit=60, workers=1)
     floors = found.baselines
     assert floors["all satisfied"].found == 0.0
-    assert floors["all satisfied"].agreement == pytest.approx(
-        1 - floors["all satisfied"].false / floors["all satisfied"].labels
-    )
+    assert floors["all satisfied"].agreement == pytest.approx(1 - found.scores.false / found.scores.labels)
     assert 0.3 < floors["path check"].found <= floors["path and keyword"].found < found.scores.found
     assert found.by_operator["file-deleted"].found == found.by_operator["file-deleted"].false > 0
     assert set(found.by_task) == {task.name for task in tasks("held-out")}
@@ -132,6 +130,9 @@ def test_a_reward_that_knows_falls_with_each_fault_picks_better_and_guides_a_rep
     assert found.gain.low > 0
     assert found.chosen.mean > found.random.mean
     assert found.rising >= 0.8
+    assert list(found.rounds) == sorted(found.rounds)
+    assert found.rounds[-1] == 1.0
+    assert found.unreported == 0.0
     assert "Spearman" in found.table()
     assert json.loads(json.dumps(found.to_json()))["rising"] == found.rising
 
@@ -141,6 +142,7 @@ def test_a_constant_reward_is_worth_nothing():
     assert found.spearman == 0.0
     assert found.gain.mean == pytest.approx(0.0)
     assert found.rising == 0.0
+    assert found.unreported == 1.0
     assert all(one.left > 0 for one in found.repairs)
 
 

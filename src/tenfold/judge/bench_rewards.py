@@ -24,7 +24,7 @@ LADDERS, GROUPS, CHOICES = 4, 12, 8
 
 @dataclass(frozen=True)
 class Repair:
-    """A scripted agent that undoes one reported fault a round.
+    """A scripted agent that undoes one reported fault a round, until none is reported.
 
     Attributes:
         task: name of the task.
@@ -38,8 +38,8 @@ class Repair:
 
     @property
     def rises(self) -> bool:
-        """Whether D rose in every round, and all faults were undone."""
-        return self.left == 0 and all(a < b for a, b in pairwise(self.dependent))
+        """Whether there was a round, and D rose in every one."""
+        return len(self.dependent) > 1 and all(a < b for a, b in pairwise(self.dependent))
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,24 @@ class RewardBench:
         """The share of repairs in which D rose in each round."""
         return sum(one.rises for one in self.repairs) / len(self.repairs)
 
+    @property
+    def rounds(self) -> tuple[float, ...]:
+        """Mean D before the first round and after each; a repair that ended earlier keeps its last."""
+        most = max(len(one.dependent) for one in self.repairs)
+        padded = [one.dependent + one.dependent[-1:] * (most - len(one.dependent)) for one in self.repairs]
+        return tuple(float(value) for value in np.mean(padded, axis=0))
+
+    @property
+    def unreported(self) -> float:
+        """The share of faults that stayed because they were never reported."""
+        made = sum(len(one.dependent) - 1 for one in self.repairs)
+        left = sum(one.left for one in self.repairs)
+        return left / (made + left)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
         repairs = [{"task": one.task, "dependent": one.dependent, "left": one.left} for one in self.repairs]
-        names = ("spearman", "within", "curve", "chosen", "random", "gain", "rising")
+        names = ("spearman", "within", "curve", "chosen", "random", "gain", "rising", "rounds", "unreported")
         return jsonable({**{name: getattr(self, name) for name in names}, "repairs": repairs})
 
     def table(self) -> str:
@@ -83,7 +97,9 @@ class RewardBench:
                 f"reward by number of faults   {curve}",
                 f"Spearman, pooled {self.spearman:.3f}; within a ladder {_text(self.within)}",
                 f"best of {CHOICES}: true share {_text(self.chosen)}, random {_text(self.random)}, gain {_text(self.gain)}",
+                f"D by round of repair   {'  '.join(f'{value:.3f}' for value in self.rounds)}",
                 f"repairs in which D rose each round: {self.rising:.0%} of {len(self.repairs)}",
+                f"faults that were never reported: {self.unreported:.0%}",
             ]
         )
 
@@ -175,13 +191,14 @@ def _case(ladder: Ladder, left: Sequence[Fault]) -> Case:
 
 
 def _reported(report: Report, left: Sequence[Fault]) -> Fault | None:
-    """The fault behind the first requirement that is called unsatisfied, prerequisites before what builds on them."""
-    for identity in _roots_first(report.requirements):
-        if report[identity].verdict == "unsatisfied":
-            behind = next((fault for fault in left if identity in fault.breaks), None)
-            if behind is not None:
-                return behind
-    return None
+    """The fault behind a requirement that is called unsatisfied: first where all prerequisites are met, roots first."""
+    behind = {
+        identity: next((fault for fault in left if identity in fault.breaks), None)
+        for identity in _roots_first(report.requirements)
+        if report[identity].verdict == "unsatisfied"
+    }
+    ready = [one for one in behind if all(report.is_met(other) for other in report.requirements[one].prerequisites)]
+    return next((behind[one] for one in [*ready, *behind] if behind[one] is not None), None)
 
 
 def _roots_first(requirements: Requirements) -> list[str]:
