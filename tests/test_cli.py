@@ -72,7 +72,7 @@ def test_a_bad_row_is_named_the_others_go_on_and_the_code_is_2(capsys, sample_sy
         ["album", "order", "x"],
         ["tour", "--seed", "x"],
         ["tour", "nosuch"],
-        ["tour", "judge"],
+        ["tour", "album"],
         ["claims", "nosuch"],
         ["reproduce", "udrl", "--scale", "huge"],
         ["reproduce", "udrl", "--engine", "slurm"],

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tenfold.judge.bench import embedded_judge
 from tenfold.judge.bench_rows import Judge
-from tenfold.judge.runner import run
+from tenfold.judge.planning import Plan
+from tenfold.judge.runner import Engine, run
 from tenfold.judge.types import Report, Requirements
 
 __all__ = ["EngineJudge", "judge_of"]
@@ -24,10 +26,10 @@ class EngineJudge:
         folder: of replies and spending, shared by all workspaces, so that nothing is paid twice.
     """
 
-    engine: str | None
+    engine: Engine | None
     model: str | None
     votes: int = 1
-    plan: str = "efficient"
+    plan: Plan = "efficient"
     budget: str | None = None
     folder: str | None = None
 
@@ -35,11 +37,11 @@ class EngineJudge:
         return run(
             folder, requirements, "auto", None, self.model, self.budget, self.engine, self.votes,
             plan=self.plan, folder=self.folder, cache="",
-        )  # type: ignore[arg-type] # names are checked by run  # fmt: skip
+        )  # fmt: skip
 
 
-def judge_of(engine: str | None, model: str | None, **options: str | int | None) -> Judge:
+def judge_of(engine: Any, model: str | None, **options: Any) -> Judge:
     """The embedded engine without a model, else an `EngineJudge`."""
     if model is None and engine in (None, "embedded"):
         return embedded_judge
-    return EngineJudge(engine, model, **options)  # type: ignore[arg-type] # as above
+    return EngineJudge(engine, model, **options)

@@ -263,7 +263,9 @@ def collect(
         )
         for one in found
     ]
-    emit({"tasks": [asdict(one) for one in found]}, as_json, lambda: table(columns, [map(_clean, row) for row in rows]))
+    emit(
+        {"tasks": [asdict(one) for one in found]}, as_json, lambda: table(columns, [list(map(_clean, row)) for row in rows])
+    )
 
 
 @app.command()
