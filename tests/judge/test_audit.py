@@ -55,8 +55,11 @@ _BODY = textwrap.dedent("""
     flags = injection.flags(work, REQUIREMENTS, cache)
     graph = code_graph.code_graph(work, cache)
     on = False
-    seen += [["import", name] for name, one in sys.modules.items() if str(getattr(one, "__file__", "")).startswith(root)]
-    print(json.dumps({"seen": seen, "verdicts": [one.verdict for one in found], "nodes": len(graph.nodes), "notes": work.notes}))
+    for name, one in sys.modules.items():
+        if str(getattr(one, "__file__", "")).startswith(root):
+            seen.append(["import", name])
+    verdicts = [one.verdict for one in found]
+    print(json.dumps({"seen": seen, "verdicts": verdicts, "nodes": len(graph.nodes), "notes": work.notes}))
 """)
 
 

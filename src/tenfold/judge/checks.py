@@ -18,6 +18,7 @@ from tenfold.judge.known import Known
 from tenfold.judge.lexicon import CONCEPTS, MEASURES, Concept, Library
 from tenfold.judge.types import Evidence
 from tenfold.judge.weighing import ABSENT, EMPTY, FLOOR, probability
+from tenfold.judge.wording import bears_words, hollow_inside, hollow_of, names_words, telling_words
 from tenfold.judge.workspace import Workspace
 
 __all__ = ["Part", "Scene", "parts"]
@@ -40,6 +41,8 @@ _OWN_SETS = re.compile(r"(?:load|fetch)_(\w+)\Z")
 _RESULT = re.compile(
     r"(?i)(\./)?(results?|outputs?|figures?|reports?|logs?)/|.*\.(png|jpe?g|pdf|md|html|gif|svg|pt|pth|pkl|joblib|log)\Z"
 )
+_NUMERIC = re.compile(r"(?i)statistic|metric|return|score|value|number|importance|coefficient|result|error|accuracy|rmse")
+_DRAWN = re.compile(r"(?i).*(randint|integers|\.rand|\.random|uniform|make_\w+|faker?\.\w+)\Z")
 _STARTERS = frozenset({"main", "run", "__main__", "app", "setup", "forward", "handler", "create_app"})
 
 
@@ -81,6 +84,16 @@ class Scene:
         for path in self.workspace.files:
             found.setdefault(path.rsplit("/", 1)[-1].lower(), []).append(path)
         return found
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """Names by which the workspace's own Python files can be imported."""
+        found: set[str] = set()
+        for path in self.sources:
+            parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+            names = {".".join(parts[start:]) for start in range(len(parts))}
+            found |= names | {f".{name}" for name in names}
+        return frozenset(found)
 
     @cached_property
     def called(self) -> frozenset[str]:
@@ -200,6 +213,12 @@ def _validity(scene: Scene, path: str, facts: Facts) -> Iterator[Evidence]:
         yield scene.about(path, False, f"{path} is no such result: {artefact.why}.", 0.85, "artefact")
 
 
+def _has_fields(scene: Scene, path: str, facts: Facts) -> bool:
+    """A table of several columns, or an object: its numbers have names."""
+    kind = scene.workspace.files[path].kind
+    return kind == "json" or (kind in ("csv", "tsv") and len(facts.artefact.details.get("columns", ())) > 1)
+
+
 def _only_repeats(scene: Scene, path: str, text: str) -> bool:
     """Without the sentences of the criteria, too little is left."""
     rest = without_criteria(text, scene.criteria)
@@ -221,13 +240,15 @@ def _shown(scene: Scene, criterion: Criterion, path: str, facts: Facts) -> Itera
         "docx",
     ):
         return
+    if scene.workspace.files[path].kind in ("csv", "tsv") and artefact.numbers == 0 and _NUMERIC.search(criterion.text):
+        yield scene.about(path, False, f"{path} shows no number.", 0.85, "measures")
     if criterion.measures and (artefact.text or artefact.words):
         text = artefact.text.lower()
         lacking = [name for name in criterion.measures if not MEASURES[name].search(text)]
         quoted = any(MEASURES[name].search(" ".join(criterion.names)) for name in criterion.measures)
         if artefact.numbers == 0:
             yield scene.about(path, False, f"{path} shows no number.", 0.85, "measures")
-        elif lacking and quoted:
+        elif lacking and (quoted or len(criterion.measures) > 1 or _has_fields(scene, path, facts)):
             weight = 0.85 if len(lacking) == len(criterion.measures) else 0.75
             yield scene.about(path, False, f"{path} does not name {', '.join(lacking)}.", weight, "measures")
         elif not lacking:
@@ -480,7 +501,8 @@ def _made_up(where: _Where, name: str, loads: list[Call]) -> Iterator[Evidence]:
     for path, code in where.inside.items():
         for call in code.calls:
             if _is_random(call.name):
-                yield scene.about(path, False, f"{path} draws data by {call.name}.", 0.5, "made up", call.line)
+                weight = 0.85 if _DRAWN.match(call.name) else 0.5
+                yield scene.about(path, False, f"{path} draws data by {call.name}.", weight, "made up", call.line)
                 return
 
 
@@ -543,7 +565,7 @@ def _softened(found: list[Part]) -> list[Part]:
 def _method(where: _Where, concept: Concept, criterion: Criterion) -> Part:
     scene = where.scene
     evidence: list[Evidence] = []
-    seen = _confirmed(where.inside, concept, criterion.imports)
+    seen = _confirmed(where.inside, concept, criterion.imports, scene.modules)
     if seen:
         path, name, line, weight = seen
         evidence.append(scene.about(path, True, f"{path} has {concept.name}: {name}.", weight, "method", line))
@@ -561,7 +583,11 @@ def _method(where: _Where, concept: Concept, criterion: Criterion) -> Part:
         evidence = [Evidence(False, words, 0.85, kind="stub")]
         return Part(probability(evidence), tuple(evidence))
     evidence += _live(where)
-    elsewhere = _confirmed(where.outside, concept, criterion.imports) if where.is_named else None
+    hollow = _hollow(where, concept, criterion)
+    if hollow:
+        evidence.append(scene.about(hollow[0], False, f"{hollow[1].name} does nothing.", 0.85, "hollow", hollow[1].line))
+        return Part(probability(evidence), tuple(evidence))
+    elsewhere = _confirmed(where.outside, concept, criterion.imports, scene.modules) if where.is_named else None
     if elsewhere:
         words = f"{concept.name} is in {elsewhere[0]}, not in {where.words()}."
         evidence.append(scene.about(elsewhere[0], False, words, 0.35, "elsewhere", elsewhere[2]))
@@ -572,20 +598,43 @@ def _method(where: _Where, concept: Concept, criterion: Criterion) -> Part:
     return Part(_DOUBT, tuple(evidence), missing)
 
 
-def _confirmed(sources: dict[str, Code], concept: Concept, imported: bool) -> tuple[str, str, int, float] | None:
-    """Where a method is: (path, name, line, weight), the strongest first."""
+def _hollow(where: _Where, concept: Concept, criterion: Criterion) -> tuple[str, Definition] | None:
+    """A definition in a named source that is left to be written: of the method by its name, or any if libraries have it."""
+    wanted = telling_words(criterion.text)
+    for path, code in where.inside.items() if where.is_named else ():
+        named = [one for one in code.definitions if concept.names.match(one.name) or concept.symbols.match(one.name)]
+        named = [one if one.hollow else inner for one in named if (inner := hollow_inside(code, one)) or one.hollow]
+        other = [one for one in code.definitions if one.hollow and one.kind != "class" and "symbols" in concept.entry]
+        found = next((one for one in named if one is not None), None) or hollow_of(code, wanted) or next(iter(other), None)
+        if found:
+            return path, found
+    return None
+
+
+def _confirmed(
+    sources: dict[str, Code], concept: Concept, imported: bool, modules: frozenset[str]
+) -> tuple[str, str, int, float] | None:
+    """Where a method is: (path, name, line, weight), the strongest first; modules: of the workspace itself."""
     weaker = None
     for path, code in sources.items():
-        local = {one.name for one in code.definitions}
+        local = {one.name for one in code.definitions} | {one.alias for one in code.imports if one.module in modules}
         for one in code.imports:
+            if one.module in modules:
+                continue
             if (one.used or imported) and (
                 concept.symbols.match(one.name) or concept.symbols.match(one.module.split(".")[-1])
             ):
                 return path, one.name or one.module, one.line, 0.7
             if one.used and one.module.split(".")[0] in concept.modules:
                 return path, one.module, one.line, 0.7
+        by_hand = sum(group.search(code.lines) is not None for group in concept.hand) >= len(concept.hand) - 1
         for one in code.definitions:
-            if not one.stub and (concept.symbols.match(one.name) or concept.names.match(one.name)):
+            if (
+                by_hand
+                and not one.stub
+                and not hollow_inside(code, one)
+                and (concept.symbols.match(one.name) or concept.names.match(one.name))
+            ):
                 return path, one.name, one.line, 0.7
         name = _first(concept.any_symbol, code, local)
         if name:
@@ -634,14 +683,63 @@ def _unused(scene: Scene, path: str, line: int, criterion: Criterion) -> Iterato
 
 
 def _named(where: _Where, criterion: Criterion) -> Part:
-    """A source file without a known method: names of the criterion that its live code bears."""
+    """A source file without a known method: files that it must read, names and words that its live code must bear."""
     scene = where.scene
+    read = [one for one in criterion.targets if one.role != "code" and _READS.search(criterion.text)]
+    if read:
+        return _reading(where, criterion, read[0].path)
+    if all(scene.workspace.files[path].kind == "css" for path in where.inside):
+        return Part(probability(evidence := _live(where)), tuple(evidence))
     wanted = [name for name in criterion.names if re.fullmatch(r"[A-Za-z_]\w*", name)]
     found = [(name, path, line) for name in wanted for path, line in _bears(where.inside, name)]
     evidence = [scene.about(path, True, f"{path} has {name}.", 0.3, "name", line) for name, path, line in found[:6]]
     evidence += _live(where)
     if wanted and {name for name, _, _ in found} == set(wanted):
         return Part(probability(evidence), tuple(evidence))
+    return _worded(where, criterion, evidence)
+
+
+_READS = re.compile(r"(?i)\b(read|loaded|load|parsed|imported|taken)\b")
+
+
+def _reading(where: _Where, criterion: Criterion, path: str) -> Part:
+    """A named source reads a named file: a call in it has the file's name, or it loads what others name."""
+    scene, name = where.scene, path.rsplit("/", 1)[-1]
+    loads = any(_is_loader(call.name) and call.open for code in where.inside.values() for call in code.calls)
+    for source, code in [*where.inside.items(), *(where.outside.items() if loads else ())]:
+        for call in code.calls:
+            if not _writes(call) and any(text.rsplit("/", 1)[-1] == name for text in call.strings):
+                weight = 0.7 if source in where.inside else 0.5
+                evidence = [scene.about(source, True, f"{source} reads {name} by {call.name}.", weight, "reads", call.line)]
+                evidence += [*_live(where), *_left_open(where, criterion)]
+                return Part(probability(evidence), tuple(evidence))
+    evidence = [Evidence(False, f"Nothing in {where.words()} reads {name}.", 0.75, kind="reads")]
+    return Part(probability(evidence), tuple(evidence))
+
+
+def _left_open(where: _Where, criterion: Criterion) -> Iterator[Evidence]:
+    """A definition in the named source that bears the criterion's words, and is hollow."""
+    for path, code in where.inside.items():
+        one = hollow_of(code, telling_words(criterion.text))
+        if one:
+            yield where.scene.about(path, False, f"{one.name} does nothing.", 0.85, "hollow", one.line)
+            return
+
+
+def _worded(where: _Where, criterion: Criterion, evidence: list[Evidence]) -> Part:
+    scene, wanted = where.scene, telling_words(criterion.text)
+    against = list(_left_open(where, criterion))
+    for path, code in where.inside.items():
+        one = bears_words(code, wanted) if not against else None
+        if one:
+            evidence = [scene.about(path, True, f"{path} defines {one.name}.", 0.5, "words", one.line), *evidence]
+            return Part(probability(evidence), tuple(evidence))
+        name = names_words(code, wanted) if not against and code.is_live else None
+        if name:
+            evidence = [scene.about(path, True, f"{path} has {name[0]}.", 0.4, "words", name[1]), *evidence]
+            return Part(probability(evidence), tuple(evidence))
+    if against:
+        return Part(probability([*against, *evidence]), (*against, *evidence))
     missing = f"What {where.words()} does with it must be read by a person or a model."
     return Part(_UNDECIDED, tuple(evidence), missing)
 

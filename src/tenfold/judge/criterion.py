@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from tenfold.judge.kinds import CODE, kind_of
-from tenfold.judge.lexicon import CONCEPTS, LIBRARIES, MEASURES, Concept, Library
+from tenfold.judge.lexicon import CONCEPTS, LIBRARIES, MEASURES, Concept, Library, module_library
 
 __all__ = ["Criterion", "Target", "parse", "significant"]
 
@@ -33,6 +33,8 @@ _ROOTS = {
     "public",
     "tests",
 }
+_MODULE = re.compile(r"[\"`]([a-z]\w+),?[\"`] (?:module|library|package)\b")
+_CODE_FOLDERS = ("src/", "app/", "static/", "public/", "templates/")
 _VERB = re.compile(
     r"\b(saved?|stored?|written|generated?|created?|implement\w*|used?|utilized|imported?|loaded?|load|performed?|applied|trained"
     r"|displayed|visuali[sz]ed|plotted|evaluated|recorded|printed|defined|included?|handled|obtained|downloaded|tuned|converted"
@@ -129,6 +131,8 @@ def parse(text: str, category: str = "") -> Criterion:
     names = tuple(dict.fromkeys(name for name, _ in quoted if name.strip("./") not in paths and not _is_path(name)))
     words = _without_paths(plain, paths)
     libraries = tuple(one for one in LIBRARIES if one.says.search(words))
+    modules = (found.group(1) for found in _MODULE.finditer(words))
+    libraries += tuple(module_library(name) for name in modules if not any(one.says.search(name) for one in libraries))
     data_set = _data_set(words, names, category)
     methods = tuple(one for one in CONCEPTS if one.says.search(words) and not _only_example(one, words))
     measures = tuple(name for name, says in MEASURES.items() if says.search(words)) if _shows_numbers(targets) else ()
@@ -203,13 +207,17 @@ def _roles(plain: str, found: dict[str, int]) -> tuple[Target, ...]:
         if kind == "file" and what in CODE and what not in ("html", "notebook"):
             role = "code"
         elif kind == "file" and what in ("html", "notebook"):
-            role = "code" if path.startswith(("src/", "app/", "static/", "public/", "templates/")) else "artefact"
+            role = "code" if path.startswith(_CODE_FOLDERS) or (what == "notebook" and not _is_made(before)) else "artefact"
         elif (has_code and kind == "folder" and _SHOWN.search(before)) or _is_read(before):
             role = "input"
         else:
             role = "artefact"
         targets.append(Target(path, kind, role))
     return tuple(dict.fromkeys(targets))
+
+
+def _is_made(before: str) -> bool:
+    return bool(_SAVES.search(re.split(r"[.;]\s", before)[-1])) and not re.search(r"\bin\W*\Z", before)
 
 
 def _is_read(before: str) -> bool:

@@ -46,6 +46,7 @@ class Definition(NamedTuple):
         end: last line.
         stub: it does nothing: no call but of builtins, and less than two loops, comparisons or calculations.
         decorated: something else may call it.
+        hollow: a stub that is left to be written: it only passes, raises, or gives back a literal or what it was given.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Definition(NamedTuple):
     end: int
     stub: bool
     decorated: bool = False
+    hollow: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tenfold.judge.workspace import FileInfo, Workspace, decode
 
 __all__ = ["VERSION", "Known", "default_cache", "file_facts"]
 
-VERSION = 1
+VERSION = 3
 """Of the facts: a change of what is noted raises it, and old facts are made anew."""
 
 _KIND = 0x7F_1D_6E_01

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-__all__ = ["CONCEPTS", "LIBRARIES", "MEASURES", "Concept", "Library"]
+__all__ = ["CONCEPTS", "LIBRARIES", "MEASURES", "Concept", "Library", "module_library"]
 
 _NEVER = re.compile(r"(?!)")
 
@@ -88,6 +88,11 @@ class Library:
 
 def _whole(pattern: str | None, flags: int = 0) -> re.Pattern[str]:
     return re.compile(rf"(?:{pattern})\Z", flags) if pattern else _NEVER
+
+
+def module_library(name: str) -> Library:
+    """A library that a criterion calls by the name of its module ("the \"logging\" module")."""
+    return _library(name, re.escape(name))
 
 
 def _line(pattern: str | None, flags: int = 0) -> re.Pattern[str]:

@@ -18,7 +18,7 @@ _WORK = {
     "binary_expression", "augmented_assignment_expression", "update_expression", "for_statement", "for_in_statement",
     "while_statement", "do_statement", "ternary_expression", "jsx_element", "jsx_self_closing_element",
 }  # fmt: skip
-_OWN = {"console", "String", "Number", "Boolean", "Object", "Array", "parseInt", "parseFloat"}
+_OWN = {"console", "String", "Number", "Boolean", "Object", "Array", "Error", "parseInt", "parseFloat"}
 _STRING = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.S)
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|(?m:^\s*#(?!include)[^\n]*)|--[^\n]*", re.S)
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
@@ -71,7 +71,7 @@ class _Scripts:
             if kind in ("comment", "string_fragment", "regex"):
                 continue
             inside = self._node(node, kind, inside)
-            stack.extend((child, inside) for child in reversed(node.named_children))
+            stack.extend((child, inside) for child in reversed(_reached(node)))
 
     def facts(self, root: Any) -> Code:
         bad = _first_error(root) if root.has_error else 0
@@ -83,7 +83,10 @@ class _Scripts:
             root_name = call.name.split(".")[0]
             if root_name not in _OWN and root_name not in local:
                 self.work[call.inside] += 2
-        settled = [one._replace(stub=self.work[number] < 2) for number, one in enumerate(self.definitions)]
+        settled = [
+            one._replace(stub=self.work[number] < 2, hollow=self.work[number] == 0)
+            for number, one in enumerate(self.definitions)
+        ]
         live = {one.parent for one in settled if not one.stub}
         settled = [
             one._replace(stub=number not in live) if one.kind == "class" else one for number, one in enumerate(settled)
@@ -148,6 +151,18 @@ class _Scripts:
         self.definitions.append(Definition(_text(named), what, inside, line, node.end_point[0] + 1, True))
         self.work[len(self.definitions) - 1] = 0
         return len(self.definitions) - 1
+
+
+def _reached(node: Any) -> list[Any]:
+    """The children that can be reached: in a block, those up to the first return or throw."""
+    if node.type != "statement_block":
+        return node.named_children
+    found = []
+    for child in node.named_children:
+        found.append(child)
+        if child.type in ("return_statement", "throw_statement"):
+            break
+    return found
 
 
 def _is_import(node: Any) -> bool:

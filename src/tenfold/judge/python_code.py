@@ -231,6 +231,7 @@ class _Reader:
         else:
             stub = scope.foreign == 0 and scope.work < 2
         self._leave(number, stub)
+        self.definitions[number] = self.definitions[number]._replace(hollow=stub and _is_hollow(node.body))
         outer = self.scopes[-1]
         if self.where >= 0 and not is_method:
             outer.foreign += scope.foreign
@@ -285,6 +286,30 @@ def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
         for name in ("handlers", "cases"):
             for one in getattr(node, name, ()):
                 left.extend(one.body)
+
+
+def _is_hollow(body: list[ast.stmt]) -> bool:
+    """Nothing is done before the first statement that ends it, beyond giving back a literal or a name."""
+    for statement in body:
+        if isinstance(statement, ast.Raise):
+            return True
+        if isinstance(statement, ast.Return):
+            return _is_given(statement.value)
+        if isinstance(statement, ast.If) and _truth(statement.test) is False and not statement.orelse:
+            continue
+        if not isinstance(statement, (ast.Pass, ast.Import, ast.ImportFrom)) and not (
+            isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        ):
+            return False
+    return True
+
+
+def _is_given(value: ast.expr | None) -> bool:
+    if isinstance(value, (ast.Tuple, ast.List)):
+        return all(_is_given(one) for one in value.elts)
+    if isinstance(value, ast.Dict):
+        return all(_is_given(one) for one in value.values)
+    return value is None or isinstance(value, (ast.Constant, ast.Name))
 
 
 def _truth(test: ast.expr) -> bool | None:

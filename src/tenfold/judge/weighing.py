@@ -45,4 +45,4 @@ def confidence(p: float) -> float:
     """How likely the verdict at p is right, by the table in `confidence.json`; of undecided, 0.5."""
     if verdict(p) == "undecided":
         return 0.5
-    return next((right for low, high, right in _table() if low <= p <= high), max(p, 1 - p))
+    return next((right for low, high, right in _table() if low <= p < high or p == high == 1.0), max(p, 1 - p))
