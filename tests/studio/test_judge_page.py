@@ -41,7 +41,7 @@ def test_an_example_shows_dag_evidence_flags_and_own_verdicts_and_fits_a_telepho
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), width
         if folder is not None:
-            page.screenshot(path=folder / f"judge-{width}.png", full_page=True)
+            page.screenshot(path=folder / f"judge-run-{width}.png", full_page=True)
     assert [url for url in page.requests if not url.startswith((studio.url, "data:", "blob:"))] == []
 
 
