@@ -83,6 +83,20 @@ def test_a_torn_last_line_is_skipped_and_healed(tmp_path):
     assert list(files.read_lines(path)) == [{"a": 1}, {"a": None}]
 
 
+@pytest.mark.parametrize("content", ["[]", "3", "null", "{", ""])
+def test_json_that_must_be_an_object_is_nothing_else(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(BadInput, match=r"a\.json"):
+        files.read_object(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text('{"a": 1}')
+    assert files.read_object(tmp_path / "a.json") == {"a": 1}
+
+
+def test_lines_are_not_read_from_a_folder(tmp_path):
+    with pytest.raises(BadInput, match="is a folder"):
+        list(files.read_lines(tmp_path))
+
+
 def test_json_is_strict(tmp_path):
     files.write_json(tmp_path / "x.json", {"n": np.float64("inf"), "t": (1, np.int64(2))})
     assert json.loads((tmp_path / "x.json").read_text()) == {"n": None, "t": [1, 2]}

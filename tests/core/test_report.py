@@ -60,6 +60,19 @@ def test_recorded_rows_are_read_back_as_recorded(tmp_path, monkeypatch):
         recorded_rows("udrl")
 
 
+def test_a_verdict_says_why_and_what_is_missing_as_two_sentences(tmp_path):
+    entry = {
+        "id": "a-1",
+        "verdict": "shown",
+        "claim": "c",
+        "rule": "r",
+        "command": "x",
+        "why": "not run",
+        "missing": "A model.",
+    }
+    assert "not run. A model<br>" in write_report(tmp_path, "t", [], ledger=[entry]).read_text()
+
+
 def test_a_report_holds_its_script_once_and_hostile_text_stays_text(tmp_path):
     evil = "<script>alert('x')</script>"
     figure = style_figure(go.Figure(go.Scatter(x=[1], y=[2], name=evil)), title="t")

@@ -153,10 +153,19 @@ def test_an_engine_waits_for_replies_in_flight_that_may_leave_room():
         assert asyncio.run(scene(server.url)) == "HELLO"
 
 
-@pytest.mark.parametrize("options", [{"calls": -1}, {"usd": "2"}, {"seconds": float("nan")}, {"tokens": float("inf")}])
+@pytest.mark.parametrize(
+    "options",
+    [{"calls": -1}, {"calls": True}, {"calls": 1.5}, {"usd": "2"}, {"seconds": float("nan")}, {"tokens": float("inf")}],
+)
 def test_a_budget_that_is_no_number_is_refused(options):
     with pytest.raises(BadInput):
         llm.Budget(**options)
+
+
+@pytest.mark.parametrize("options", [{"budget": {"calls": 3}}, {"budget": 5}, {"model": None}, {"model": 5}])
+def test_what_is_no_budget_and_what_is_no_model_is_said(options):
+    with pytest.raises(BadInput, match=r"is no (budget|model)"):
+        llm.Client(**options)
 
 
 _steps = st.lists(

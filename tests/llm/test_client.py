@@ -71,7 +71,8 @@ def test_a_script_that_fails_is_named(name, words):
     "model",
     ["", "gpt-4o", "gpt:4", "openai:", "http://host/v1", "http:///v1#m", "engine:magic", "engine:rules?colour=1",
      "engine:rules?noise=2", "script:nowhere_at_all:f", "script:json", f"script:{__name__}:absent",
-     "cassette:/nowhere.jsonl", "http://user:secret@host/v1#m", "http://host/v1?key=secret#m"],
+     "cassette:/nowhere.jsonl", "http://user:secret@host/v1#m", "http://host/v1?key=secret#m",
+     "http://host:99999/v1#m", "http://[::1/v1#m", "http://host:0/v1#m"],
 )  # fmt: skip
 def test_a_bad_model_string_is_refused_before_anything_is_sent(model):
     with pytest.raises(BadInput) as caught:
@@ -282,7 +283,7 @@ def test_openai_models_use_the_server_of_the_environment(monkeypatch):
 def test_without_a_key_openai_is_not_asked(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    with pytest.raises(BadInput, match="OPENAI_API_KEY"):
+    with pytest.raises(llm.KeyRefused, match="OPENAI_API_KEY"):
         llm.Client("openai:gpt-4o-mini").complete_sync(ask())
 
 

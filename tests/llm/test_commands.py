@@ -88,6 +88,7 @@ def test_a_model_that_is_not_there_is_answered_with_those_that_are(capsys: pytes
         (["check", "hf:/no/such/folder"], "not a folder"),
         (["check", "script:json:dumps", "--needs", "wings"], "wings is no skill"),
         (["ledger", "/no/such/run"], "does not exist"),
+        (["ledger", "/"], "/ holds no ledger"),
     ],
 )
 def test_bad_input_is_two_lines_and_2(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:

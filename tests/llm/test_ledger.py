@@ -66,7 +66,7 @@ def test_unknown_prices_stay_unknown_over_a_resumption(tmp_path):
 
 
 def test_a_run_without_a_ledger_is_named(tmp_path):
-    with pytest.raises(BadInput, match=r"ledger\.sqlite"):
+    with pytest.raises(BadInput, match="holds no ledger"):
         ledger.summary(tmp_path)
 
 

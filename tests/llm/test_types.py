@@ -113,7 +113,24 @@ def test_messages_may_be_written_as_openai_writes_them():
     assert request.messages[0].content[1] == {"type": "image", "url": "data:image/png;base64,AA=="}
 
 
-@pytest.mark.parametrize("messages", [[], [{"content": "x"}], [{"role": "wizard", "content": "x"}], ["x"]])
-def test_a_message_without_role_is_named(messages):
+def test_half_a_character_in_a_reply_is_a_question_mark_and_all_else_stays():
+    assert llm.Reply(("lone \ud800 surrogate", "🎉")).texts == ("lone ? surrogate", "🎉")
+
+
+def test_a_message_can_be_read_as_an_object_as_items_and_as_a_dictionary():
+    message = llm.Request.of("see").messages[0]
+    assert message.content == message["content"] == message.get("content") == "see"
+    assert dict(message) == {**message} == {"role": "user", "content": "see", "tool_calls": (), "tool_call_id": ""}
+    assert "role" in message
+    assert "colour" not in message
+    with pytest.raises(KeyError):
+        message["colour"]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[], None, "x", [{"content": "x"}], [{"role": "wizard", "content": "x"}], ["x"], [{"role": "user", "content": 5}]],
+)
+def test_messages_that_are_none_are_refused_in_words(messages):
     with pytest.raises(BadInput):
         llm.Request(messages=messages)

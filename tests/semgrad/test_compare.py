@@ -1,6 +1,7 @@
 """Comparisons: the same terms for all, intervals over seeds, paired differences, and what cannot be compared."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,7 @@ def test_the_users_questions_are_read_from_a_file(tmp_path):
         ({"task": "navigate", "seeds": 0}, "needs a mode, a seed"),
         ({"task": "navigate", "evaluations": 1}, "two evaluations"),
         ({"task": "navigate", "against": ["opro"]}, "'opro' is unknown"),
+        ({"task": "navigate", "data": Path("/nowhere.jsonl")}, r"^/nowhere\.jsonl cannot be read"),
     ],
 )
 def test_what_cannot_be_compared_is_said_before_anything_runs(arguments, message):

@@ -11,6 +11,9 @@ def test_the_stop_says_first_that_the_engine_is_no_language_model_and_shows_what
     assert "not a language model" in first
     assert stop.numbers["held-out score, full"] > stop.numbers["held-out score at the start"]
     assert stop.numbers["full - bare"] == stop.numbers["held-out score, full"] - stop.numbers["held-out score, bare"]
+    assert "not a language model" in stop.numbers["answered by"]
+    # A negative result: here the question beside the hint is enough.
+    assert stop.numbers["full - self"] == stop.numbers["held-out score, full"] - stop.numbers["held-out score, self"]
     assert len(stop.figures) == 5
     assert any("advice" in str(trace.name) for trace in stop.figures[3].data)
     assert all(count is not None and count > 60 for count in stop.figures[4].data[0].x)  # full reached it, for every seed

@@ -100,6 +100,7 @@ def test_a_placeholder_without_edge_and_an_edge_without_placeholder_are_named() 
     [
         ({"name": "a.b", "instruction": "x"}, "no name"),
         ({"name": "a", "instruction": " "}, "no instruction"),
+        ({"name": "a", "instruction": "\ud800"}, "half a character"),
         ({"name": "a", "instruction": "x", "inputs": ["q", "q"]}, "twice"),
         ({"name": "a", "instruction": "x", "neighbourhood": "all"}, "full, self, bare, none"),
         ({"name": "a", "instruction": "x", "parameters": {"s": ""}}, "empty"),

@@ -12,6 +12,7 @@ from tenfold import semgrad as sg
 from tenfold.core.errors import BadInput, BudgetReached
 from tenfold.llm.budget import Budget
 from tenfold.llm.client import Client
+from tenfold.llm.errors import KeyRefused
 from tenfold.semgrad.costs import forecast
 from tenfold.semgrad.policies import Errors, Record, choose
 from tests.semgrad.build import Slow, pure, questions, slow, two_leaves
@@ -253,6 +254,19 @@ def test_a_budget_that_runs_out_keeps_what_was_reached(tmp_path) -> None:
         ({"steps": -1}, "steps is -1"),
         ({"errors": 0}, "errors is 0"),
         ({"evaluations": 0}, "evaluations is 0"),
+        ({"alpha": "x"}, "alpha is 'x'"),
+        ({"temperature": -1}, "temperature is -1; it must be 0 or more"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"top_p": 0}, "top_p is 0; it must be above 0, at most 1"),
+        ({"top_p": 2}, "top_p is 2"),
+        ({"max_tokens": 0}, "max_tokens is 0; it must be a whole number above 0"),
+        ({"max_tokens": 1.5}, "max_tokens is 1.5"),
+        ({"metric": "numeric", "train": [{"question": "a", "target": "none"}]}, "'none' holds no number"),
+        ({"metric": "regex", "train": [{"question": "a", "target": "("}]}, "no regular expression"),
+        ({"train": [{"question": "\ud800", "target": "1"}]}, "Row 0 of train, column question, holds half a character"),
+        ({"train": [{"question": "a", "target": "\ud800"}]}, "Row 0 of train, column target, holds half a character"),
+        ({"train": [{"question": "a", "target": True}]}, "YAML reads Yes and No"),
+        ({"budget": {"calls": 500}}, "is no budget"),
         ({"models": "gpt"}, "gpt"),
         ({"models": {"backward": "engine:rules"}}, "no model for the role forward"),
         ({"models": {"forward": "engine:rules", "teacher": "engine:rules"}}, "role 'teacher'"),
@@ -267,6 +281,23 @@ def test_what_can_be_known_before_the_first_call_is_refused_and_costs_nothing(ch
     with pytest.raises(BadInput, match=message):
         sg.optimise(two_leaves(), **arguments)
     assert client.account.calls == 0
+
+
+def test_a_role_without_a_key_is_refused_before_another_role_is_asked(monkeypatch) -> None:
+    for name in ("OPENAI_API_KEY", "TENFOLD_KEY_API_OPENAI_COM", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    client = pure(lambda r: pytest.fail("asked"))
+    with pytest.raises(KeyRefused, match="no key for https"):
+        sg.optimise(two_leaves(), questions(3), models={"forward": client, "backward": "openai:gpt-4o-mini"})
+
+
+def test_half_a_character_in_a_reply_does_not_lose_the_run(tmp_path) -> None:
+    def answer(request):
+        half = "\ud800"
+        return f"<prompt>Do it {half}.</prompt>" if request.role == "optimise" else f"Hint 1: more.\nHint 2: {half}."
+
+    sg.optimise(two_leaves(), questions(3), models=pure(answer), steps=1, gate="none", run_dir=tmp_path / "run")
+    assert "Do it ?." in (tmp_path / "run" / "report.html").read_text("utf-8")
 
 
 def test_what_the_rules_engine_cannot_follow_is_named_with_what_is_near() -> None:

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from tenfold.core.errors import BadInput
@@ -61,3 +63,20 @@ def test_a_folder_is_read_as_it_was_written_finished_or_not(made):
     assert len(run_figures(view.start, 0.0, view.history, 1.0)) == 4
     with pytest.raises(BadInput, match="no run of semgrad"):
         view_run(folder.parent)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", '{"system": "semgrad", "graph": {"nodes": 5}}'),
+        ("config.json", '{"system": "semgrad", "graph": {"nodes": [{"function": 3, "name": []}]}}'),
+        ("result.json", "[]"),
+        ("best.json", "[]"),
+        ("history.jsonl", "{}\n"),
+    ],
+)
+def test_a_folder_that_someone_changed_is_a_sentence(made, tmp_path, name, content):
+    shutil.copytree(made[0], tmp_path / "run")
+    (tmp_path / "run" / name).write_text(content)
+    with pytest.raises(BadInput):
+        view_run(tmp_path / "run")

@@ -50,6 +50,9 @@ def test_the_owners_limit_of_calls_ends_a_visitors_run(monkeypatch):
     ("changes", "words"),
     [
         ({"steps": 1000}, "1 to 40 steps"),
+        ({"steps": None}, "1 to 40 steps"),
+        ({"seeds": float("nan")}, "1 to 40 steps"),
+        ({"seed": float("inf")}, "1 to 40 steps"),
         ({"seeds": 0}, "seeds"),
         ({"seed": -1}, "seeds"),
         ({"task": "../secret"}, "no task"),

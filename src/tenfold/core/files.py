@@ -23,6 +23,7 @@ __all__ = [
     "read_json",
     "read_lines",
     "read_npz",
+    "read_object",
     "write_atomic",
     "write_json",
 ]
@@ -113,6 +114,18 @@ def read_json(path: str | os.PathLike[str], limit: int = 64 << 20) -> Any:
         raise BadInput(f"{path} is not valid JSON{where}.") from error
 
 
+def read_object(path: str | os.PathLike[str], limit: int = 64 << 20) -> dict[str, Any]:
+    """Read a JSON file that holds one object.
+
+    Raises:
+        BadInput: as `read_json`, or it holds something else.
+    """
+    found = read_json(path, limit)
+    if not isinstance(found, dict):
+        raise BadInput(f"{path} holds no JSON object.", "Something else wrote it: move it away.")
+    return found
+
+
 def append_line(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
     """Append one row to a JSON-lines file with one write; readers skip a line torn by a kill."""
     path = Path(path)
@@ -125,10 +138,16 @@ def append_line(path: str | os.PathLike[str], row: Mapping[str, Any]) -> None:
 
 
 def read_lines(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """Rows of a JSON-lines file that we wrote; a line torn by a kill is skipped, a missing file has no rows."""
+    """Rows of a JSON-lines file that we wrote; a line torn by a kill is skipped, a missing file has no rows.
+
+    Raises:
+        BadInput: it is a folder.
+    """
     path = Path(path)
     if not path.exists():
         return
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; it should be a file.", "Something else made it: move it away.")
     with path.open("rb") as file:
         for line in file:
             with contextlib.suppress(ValueError):

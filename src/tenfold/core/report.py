@@ -139,7 +139,7 @@ def _ledger(entries: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for entry in entries:
         kind = str(entry["verdict"]).replace(" ", "-")
-        why = " ".join(str(entry.get(name) or "") for name in ("why", "missing")).strip()
+        why = ". ".join(str(entry[name]).rstrip(".") for name in ("why", "missing") if entry.get(name))
         rows.append(
             f'<tr><td class="id">{_text(entry["id"])}</td>'
             f'<td><span class="verdict {kind}">{_text(entry["verdict"])}</span></td>'

@@ -30,6 +30,7 @@ from tenfold.core.files import (
     make_folder,
     read_json,
     read_lines,
+    read_object,
     write_atomic,
     write_json,
 )
@@ -107,7 +108,7 @@ class Run:
     def result(self) -> dict[str, Any] | None:
         """The result of a finished run, else None."""
         path = self.folder / "result.json"
-        return read_json(path) if path.exists() else None
+        return read_object(path) if path.exists() else None
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append a row to `metrics.jsonl`."""

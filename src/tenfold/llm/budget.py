@@ -41,9 +41,13 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name in ("calls", "tokens", "usd", "seconds"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, (int, float)) and 0 <= value < float("inf")):
-                raise BadInput(f"The budget's {name} is {value!r}.", "It must be a number, 0 or more, or None.")
+            value, is_counted = getattr(self, name), name in ("calls", "tokens")
+            if value is None:
+                continue
+            kinds = int if is_counted else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not 0 <= value < float("inf"):
+                kind = "a whole number" if is_counted else "a number"
+                raise BadInput(f"The budget's {name} is {value!r}.", f"It must be {kind}, 0 or more, or None.")
 
 
 class Spent(NamedTuple):
@@ -78,6 +82,8 @@ class Account:
     """
 
     def __init__(self, budget: Budget | None = None, spent: Mapping[str, Spent] | None = None) -> None:
+        if budget is not None and not isinstance(budget, Budget):
+            raise BadInput(f"{str(budget)[:80]!r} is no budget.", "For example llm.Budget(calls=500, usd=2).")
         self.budget = budget or Budget()
         self._lock = threading.Lock()
         self._roles = {role: _Row(*row) for role, row in (spent or {}).items()}

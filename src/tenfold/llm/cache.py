@@ -46,18 +46,9 @@ class Cache:
 
     def add(self, key: str, reply: Reply) -> None:
         """Keep a reply; it is on disk when this returns."""
-        text = json.dumps(replace(reply, request_key="").to_dict(), ensure_ascii=False)
-        self._database.write("INSERT OR IGNORE INTO replies VALUES (?, ?, ?)", (key, _clean(text), time.time()))
+        text = json.dumps(replace(reply, request_key="").to_dict())
+        self._database.write("INSERT OR IGNORE INTO replies VALUES (?, ?, ?)", (key, text, time.time()))
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
-
-
-def _clean(text: str) -> str:
-    """SQLite takes no lone surrogates, which a broken reply may hold; JSON can say them in ASCII."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(json.loads(text))
-    return text

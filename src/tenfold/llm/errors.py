@@ -3,7 +3,7 @@
 | error | when | another try |
 |---|---|---|
 | `Transient` | 408, 409, 429, 5xx, timeout, reset, half a body, a body that is no JSON; inside this package only | yes |
-| `KeyRefused` | 401, 403 | no, ends the run |
+| `KeyRefused` | 401, 403, no key | no, ends the run |
 | `ModelUnknown` | 404 | no, ends the run |
 | `ContextOverflow` | the prompt is longer than the model reads | no |
 | `RequestRefused` | any other 4xx | no |
@@ -50,7 +50,7 @@ class RequestRefused(ModelError):
 
 
 class KeyRefused(RequestRefused):
-    """The server does not accept the key (401), or not for this (403)."""
+    """The server does not accept the key (401), or not for this (403); or there is none to send."""
 
     ends_run = True
 

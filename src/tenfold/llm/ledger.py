@@ -91,6 +91,8 @@ def summary(path: Path) -> list[dict[str, Any]]:
     Raises:
         BadInput: there is none.
     """
+    if path.is_dir() and not (path / "ledger.sqlite").is_file():
+        raise BadInput(f"{path} holds no ledger.", "A run keeps one unless it only asks engine:rules, which costs nothing.")
     path = path / "ledger.sqlite" if path.is_dir() else path
     if not path.is_file():
         raise BadInput(f"{path} does not exist.", "Name a run's folder or its ledger.sqlite.")

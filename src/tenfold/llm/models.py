@@ -5,7 +5,6 @@ import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
 
 from tenfold.core.errors import BadInput
 from tenfold.llm.types import Reply, Request, Source
@@ -73,10 +72,12 @@ def open_backend(
     Raises:
         BadInput: not a model string, or what it names is not there.
     """
+    if not isinstance(model, str):
+        raise BadInput(f"{str(model)[:80]!r} is no model.", f"Write one of: {_FORMS}.")
     kind, _, rest = model.partition(":")
     if kind in ("http", "https"):
         address, _, name = model.partition("#")
-        if not urlsplit(address).hostname or not name:
+        if not name:
             raise BadInput(f"{model!r} names no server and model.", "Write http://host:port/v1#MODEL.")
         return _module("server").Server(address, name, timeout=timeout, key_file=key_file)
     if not rest:

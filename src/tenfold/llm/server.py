@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from weakref import WeakKeyDictionary
 
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.extras import require
 from tenfold.llm import refusals, wire
-from tenfold.llm.errors import EndpointDown, ModelUnknown, RequestRefused, Transient
+from tenfold.llm.errors import EndpointDown, KeyRefused, ModelUnknown, RequestRefused, Transient
 from tenfold.llm.secrets import find_key, host_variable, is_loopback, scrub
 from tenfold.llm.tokens import estimated_usage
 from tenfold.llm.types import Reply, Request
@@ -53,9 +53,7 @@ class Server:
         key_file: str | os.PathLike[str] | None = None,
         is_openai: bool = False,
     ) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadInput(f"{address!r} is no address of a server.", "Write http://host:port/v1.")
+        parts = _parts(address)
         if parts.username or parts.password or parts.query:
             raise BadInput("An address must hold neither password nor query.", f"Put the key into {host_variable(address)}.")
         self.endpoint = address.rstrip("/")
@@ -133,6 +131,12 @@ class Server:
 
         return await self._plainly(send)
 
+    def require_key(self) -> None:
+        """Raises: KeyRefused: there is no key, and the server is one that takes nobody without."""
+        if self._key is None and urlsplit(self.endpoint).hostname == _OPENAI:
+            hint = f"Set OPENAI_API_KEY, or {host_variable(self.endpoint)}, or give key_file."
+            raise KeyRefused(f"There is no key for {self.endpoint}.", hint)
+
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
         client = self._clients.pop(asyncio.get_running_loop(), None)
@@ -195,7 +199,7 @@ class Server:
         self._was_reached = True
         body = getattr(error, "body", None) or response.text
         meaning = refusals.meaning(status, body, response.headers, self.endpoint, model)
-        if isinstance(meaning, ModelUnknown):
+        if isinstance(meaning, ModelUnknown) and status >= 400:  # one that moved is asked nothing more
             names = await self._names()
             if names:
                 meaning = ModelUnknown(meaning.message, f"It has: {', '.join(names)}.")
@@ -241,9 +245,7 @@ class Server:
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
-            if self._key is None and urlsplit(self.endpoint).hostname == _OPENAI:
-                hint = f"Set OPENAI_API_KEY, or {host_variable(self.endpoint)}, or give key_file."
-                raise BadInput(f"There is no key for {self.endpoint}.", hint)
+            self.require_key()
             for other in [known for known in self._clients if known.is_closed()]:
                 del self._clients[other]
             client = self._clients[loop] = self._opened()
@@ -260,6 +262,16 @@ class Server:
         return openai.AsyncOpenAI(
             base_url=self.endpoint, api_key=self._key or "none", max_retries=0, timeout=self._timeout, http_client=http
         )
+
+
+def _parts(address: str) -> SplitResult:
+    try:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:  # a port above 65535, an open bracket
+        pass
+    raise BadInput(f"{address!r} is no address of a server.", "Write http://host:port/v1.")
 
 
 class _Refused(Exception):

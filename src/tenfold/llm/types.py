@@ -3,14 +3,14 @@
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from tenfold.core.errors import BadInput
 
-__all__ = ["Message", "Reply", "Request", "Tool", "ToolCall", "Usage", "image"]
+__all__ = ["Message", "Reply", "Request", "Tool", "ToolCall", "Usage", "image", "whole"]
 
 Role = Literal["system", "user", "assistant", "tool"]
 # "lost" stands in ledgers only: a try that may have been billed and whose answer never came.
@@ -19,9 +19,15 @@ _ROLES = ("system", "user", "assistant", "tool")
 
 
 class _Item:
-    """Attributes that can be read as items too: messages are often written as dictionaries."""
+    """Attributes that can be read as items too: messages are often written as dictionaries, and `dict` makes one of them."""
 
     __slots__ = ()
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(item.name for item in fields(cast(Any, self)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def __getitem__(self, name: str) -> Any:
         try:
@@ -71,6 +77,8 @@ class Message(_Item):
     def __post_init__(self) -> None:
         if self.role not in _ROLES:
             raise BadInput(f"A message has the role {self.role!r}.", f"Roles are: {', '.join(_ROLES)}.")
+        if not isinstance(self.content, (str, list, tuple)):
+            raise BadInput(f"A message has the content {str(self.content)[:80]!r}.", "It is text, or a list of parts.")
         if not isinstance(self.content, str):
             object.__setattr__(self, "content", tuple(_part(part) for part in self.content))
 
@@ -115,9 +123,9 @@ class Request:
     sample: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.messages, (list, tuple)) or not self.messages:
+            raise BadInput("A request needs a list of at least one message.", "For example Request.of('Say yes.').")
         made = tuple(m if isinstance(m, Message) else _message(m) for m in self.messages)
-        if not made:
-            raise BadInput("A request needs at least one message.")
         object.__setattr__(self, "messages", made)
         if isinstance(self.stop, str):
             object.__setattr__(self, "stop", (self.stop,))
@@ -198,7 +206,7 @@ class Reply:
     """One reply.
 
     Attributes:
-        texts: one for each of the request's n.
+        texts: one for each of the request's n, `whole`.
         finish_reasons: "stop", "length", "tool_calls", ... for each.
         usage: tokens.
         cost: US dollars; None = unknown (never 0 for a model without a known price).
@@ -219,6 +227,12 @@ class Reply:
     tool_calls: tuple[ToolCall, ...] = ()
     model: str = ""
 
+    def __post_init__(self) -> None:
+        for text in self.texts:
+            if not text.isascii():
+                object.__setattr__(self, "texts", tuple(whole(text) for text in self.texts))
+                break
+
     @property
     def text(self) -> str:
         """The first text."""
@@ -237,6 +251,11 @@ class Reply:
             made["usage"] = Usage(**made.get("usage", {}))
         made["tool_calls"] = tuple(ToolCall(**call) for call in made.get("tool_calls", ()))
         return cls(**made)
+
+
+def whole(text: str) -> str:
+    """The text with halves of characters (lone surrogates), which JSON can say and no file can hold, as question marks."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def image(source: str | Path | bytes, mime: str = "") -> dict[str, str]:

@@ -248,7 +248,7 @@ def _folder(config: Path, out: Path | None, named: str | None, client: Mapping[s
 
 
 def _emit_result(result: Any, folder: Path | None, as_json: bool) -> None:
-    from tenfold.core.files import read_json, write_json
+    from tenfold.core.files import read_object, write_json
     from tenfold.semgrad.views import run_figures
 
     spent = _spent(result.account)
@@ -258,7 +258,7 @@ def _emit_result(result: Any, folder: Path | None, as_json: bool) -> None:
             figures = run_figures(result.start, result.start_score, result.history, result.test_score)
             result.report(folder, figures=figures)
     elif folder is not None and (folder / "spent.json").exists():  # the run was finished before, and read back
-        spent = read_json(folder / "spent.json")
+        spent = read_object(folder / "spent.json")
     found = {**result.to_dict(), "run": None if folder is None else str(folder), **spent}
     emit(found, as_json, lambda: _print_result(found))
 

@@ -159,6 +159,7 @@ def _check(terms: Terms, seeds: Sequence[int]) -> None:
             raise BadInput(f"The {what} {value!r} is unknown.", f"There are: {', '.join(known)}.")
     if not terms.modes or not seeds or terms.evaluations < 2:
         raise BadInput("A comparison needs a mode, a seed, and two evaluations: of the start and of one change.")
+    _questions(terms, seeds[0])  # what is wrong with the file is said once, not by every process
 
 
 def _questions(terms: Terms, seed: int) -> tuple[Sequence[Mapping[str, Any]], Sequence[Mapping[str, Any]]]:

@@ -78,6 +78,9 @@ def read_config(path: str | os.PathLike[str]) -> Config:
     for key in ("graph", "train"):
         if found.get(key) is None:
             raise BadInput(f"{path} has no {key}.", f"Write {key}: and the path of a file, or the values.")
+    if found.get("mode") is not None and found.get("cassette") is None:
+        message = f"{path}: mode is a cassette's, and there is no cassette."
+        raise BadInput(message, "Write cassette: and a file, or leave mode out.")
     settings = {key: _checked(path, key, value) for key, value in found.items() if key not in _OWN and value is not None}
     return Config(
         _graph(path, found["graph"]),
@@ -141,13 +144,20 @@ def _checked(path: Path, key: str, value: Any) -> Any:
         wanted = "true or false" if bool in kinds else "text" if str in kinds else "a number"
         raise BadInput(f"{path}: {key} is {str(value)[:40]!r}; it must be {wanted}.")
     if key in ("run_dir", "cache", "cassette", "key_file"):
-        return str(path.parent / str(value))
+        return str(_beside(path, key, str(value)))
     return value
+
+
+def _beside(path: Path, key: str, name: str) -> Path:
+    """A place that the file names, relative to the file."""
+    if "\0" in name or not name.strip():
+        raise BadInput(f"{path}: {key} is {name!r}, which is no name of a file.")
+    return path.parent / name
 
 
 def _graph(path: Path, found: Any) -> Graph:
     if isinstance(found, str):
-        return Graph.load(path.parent / found)
+        return Graph.load(_beside(path, "graph", found))
     try:
         return Graph.from_dict(found)
     except BadInput as error:
@@ -156,7 +166,7 @@ def _graph(path: Path, found: Any) -> Graph:
 
 def _rows(path: Path, name: str, found: Any) -> list[dict[str, Any]]:
     if isinstance(found, str):
-        return read_rows(path.parent / found)
+        return read_rows(_beside(path, name, found))
     if not isinstance(found, list):
         raise BadInput(f"{path}: {name} must be the path of a file, or a list of rows.")
     return [_row(row, f"{path}, {name}, row {number}") for number, row in enumerate(found)]

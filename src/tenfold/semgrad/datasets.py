@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from tenfold.core.data import locate
 from tenfold.core.errors import BadInput
 
-__all__ = ["BBH", "LIAR_FIELDS", "BbhTask", "Split", "bbh", "gsm8k", "liar", "own_questions", "split_once"]
+__all__ = ["BBH", "LIAR_FIELDS", "BbhTask", "Split", "bbh", "gsm8k", "liar", "own_questions", "rows_with", "split_once"]
 
 Sample = dict[str, str]
 LIMIT = 64 << 20
@@ -105,12 +105,10 @@ def bbh(task: str, data: Path | None = None, *, train: int = 20, seed: int = 0) 
     if path.is_dir():
         rows = _published_bbh(path / f"{task}.json")
     else:
-        rows = [(n, row) for n, row in _json_rows(path, skipped) if row.get("task") == task]
+        rows = ((n, row) for n, row in _json_rows(path, skipped) if row.get("task") == task)
     samples = []
-    for number, row in rows:
-        texts = _texts(row, ("input", "target"), number, skipped)
-        if texts:
-            samples.append({"id": f"{task}/{row.get('index', number - 1)}", "question": texts[0], "target": texts[1]})
+    for number, row, (question, target) in _usable(rows, ("input", "target"), skipped):
+        samples.append({"id": f"{task}/{row.get('index', number - 1)}", "question": question, "target": target})
     return _checked(split_once(samples, train, seed), path, skipped, train)
 
 
@@ -193,6 +191,15 @@ def own_questions(data: Path, *, train: int = 20, seed: int = 0) -> Split:
     return _checked(split_once(samples, train, seed), data, [], train)
 
 
+def rows_with(path: Path, names: Sequence[str], skipped: list[str]) -> Iterator[tuple[int, Mapping[str, Any], list[str]]]:
+    """(number, row, texts) of JSON lines (.gz or not) with a text in each named column; why others lack it in `skipped`.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    return _usable(_json_rows(path, skipped), names, skipped)
+
+
 def split_once(samples: Sequence[Sample], train: int, seed: int) -> Split:
     """One shuffle, cut once: the first `train` different samples, and all others that are no copy of one of these."""
     order = list(samples)
@@ -214,13 +221,10 @@ def _content(sample: Sample) -> tuple[str, ...]:
 
 def _gsm8k_rows(path: Path, skipped: list[str]) -> list[Sample]:
     samples = []
-    for number, row in _json_rows(path, skipped):
-        texts = _texts(row, ("question", "answer"), number, skipped)
-        if not texts:
-            continue
-        found = re.search(r"####\s*(-?[\d,]*\.?\d+)\s*$", texts[1])
+    for number, _, (question, answer) in rows_with(path, ("question", "answer"), skipped):
+        found = re.search(r"####\s*(-?[\d,]*\.?\d+)\s*$", answer)
         if found:
-            samples.append({"id": f"{path.name}/{number}", "question": texts[0], "target": found[1].replace(",", "")})
+            samples.append({"id": f"{path.name}/{number}", "question": question, "target": found[1].replace(",", "")})
         else:
             skipped.append(f'row {number}, column answer: no number after "####" at its end')
     return samples
@@ -254,6 +258,15 @@ def _json_rows(path: Path, skipped: list[str]) -> Iterator[tuple[int, Mapping[st
             yield number, row
         else:
             skipped.append(f"row {number}: not a JSON object")
+
+
+def _usable(
+    rows: Iterable[tuple[int, Mapping[str, Any]]], names: Sequence[str], skipped: list[str]
+) -> Iterator[tuple[int, Mapping[str, Any], list[str]]]:
+    for number, row in rows:
+        texts = _texts(row, names, number, skipped)
+        if texts:
+            yield number, row, texts
 
 
 def _texts(row: Mapping[str, Any], names: Iterable[str], number: int, skipped: list[str]) -> list[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPERIMENT"]
 
+ENGINE = "engine:rules, which is not a language model"
 MODES = ("full", "self", "bare", "none", "random")
 # How many seeds each scale has; and the evaluations of the training set: a start and twelve steps, or auto's limit.
 # Seeds count from 1000: the engine was built while low ones were looked at.
@@ -335,7 +336,7 @@ def _decide_2(rows: Sequence[Row]) -> Decision:
     tested = sorted({task for task, _ in found})
     verdict = "shown" if all(found.values()) else "partly" if above["bare"] else "not shown"
     parts = [f"full above {other} in {', '.join(names) or 'none'}" for other, names in above.items()]
-    return Decision(verdict, f"{'; '.join(parts)} (of {', '.join(tested)}; engine:rules, leaf start)")
+    return Decision(verdict, f"{'; '.join(parts)} (of {', '.join(tested)}; leaf start; {ENGINE})")
 
 
 def _decide_3(rows: Sequence[Row]) -> Decision:
@@ -354,7 +355,7 @@ def _decide_4(rows: Sequence[Row]) -> Decision:
     if not lows:
         return Decision("not decidable here", "not run")
     needed, rest = [name for name, low in lows.items() if low > 0], [name for name, low in lows.items() if low <= 0]
-    why = f"offline analogue on arithmetic: full is above {', '.join(needed) or 'nothing'}"
+    why = f"offline analogue on arithmetic with {ENGINE}: full is above {', '.join(needed) or 'nothing'}"
     why += f"; not above {', '.join(rest)}" if rest else ""
     return Decision("not decidable here", f"{why}. LIAR itself takes a model")
 

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput
 from tenfold.core.files import write_atomic, write_json
+from tenfold.llm.types import whole
 
-__all__ = ["LEVELS", "Graph", "Node", "Structure", "fill", "read_plain"]
+__all__ = ["LEVELS", "Graph", "Node", "Structure", "fill", "read_plain", "without_functions"]
 
 LEVELS = ("full", "self", "bare", "none")
 FILE_LIMIT = 16 << 20
@@ -267,6 +268,14 @@ class Graph:
             raise BadInput(prefix + error.message, error.hint) from error
 
 
+def without_functions(found: Any) -> Graph:
+    """A graph from plain values, to look at: its Python functions are not needed; calling one raises `BadInput`."""
+    nodes = found.get("nodes") if isinstance(found, Mapping) else None
+    nodes = nodes if isinstance(nodes, list) else []
+    names = [node["name"] for node in nodes if isinstance(node, Mapping) and "function" in node and "name" in node]
+    return Graph.from_dict(found, dict.fromkeys(map(str, names), _absent))
+
+
 def fill(template: str, values: Mapping[str, str]) -> str:
     """A template with each {name} that `values` knows replaced, in one pass: replaced text is not read again."""
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), template)
@@ -304,6 +313,10 @@ def read_plain(path: str | os.PathLike[str], limit: int = FILE_LIMIT) -> Any:
         raise BadInput(f"{path} is not valid JSON or YAML.") from error
 
 
+def _absent(*values: Any) -> Any:
+    raise BadInput("The Python functions of this graph were not read back.", "Give them to Graph.load.")
+
+
 def _check_node(node: Node) -> None:
     if not isinstance(node.name, str) or not _NAME.fullmatch(node.name):
         raise BadInput(f"{node.name!r} is no name for a node.", "Use letters, digits, blanks, - and _; begin with a letter.")
@@ -319,6 +332,9 @@ def _check_node(node: Node) -> None:
         return
     if not isinstance(node.instruction, str) or not node.instruction.strip():
         raise BadInput(f"Node {node.name!r} has no instruction.", "Give it an instruction, or a function.")
+    broken = [text for text in (*node.texts.values(), node.template, node.output_format) if str(text) != whole(str(text))]
+    if broken:
+        raise BadInput(f"A text of node {node.name!r} holds half a character (a lone surrogate).")
     if len(set(node.inputs)) < len(node.inputs):
         doubled = next(item for item in node.inputs if node.inputs.count(item) > 1)
         raise BadInput(f"Node {node.name!r} has the input {doubled!r} twice.")

@@ -7,7 +7,7 @@ the runtime, which sends it with the others.
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -21,6 +21,7 @@ __all__ = [
     "METRICS",
     "Judge",
     "Loss",
+    "check_targets",
     "exact",
     "f1",
     "feedback_of",
@@ -58,7 +59,7 @@ def numeric(tolerance: float = 1e-6) -> Scorer:
     def score(task: Mapping[str, Any], output: str) -> Score:
         target, found = last_number(str(task["target"])), last_number(output)
         if target is None:
-            raise BadInput(f"The target {task['target']!r} holds no number.", "Use the metric exact.")
+            raise BadInput(f"The target {str(task['target'])[:60]!r} holds no number.", "Use the metric exact.")
         close = found is not None and abs(found - target) <= tolerance * max(1.0, abs(target))
         return Score(1.0) if close else Score(0.0, wanted(task))
 
@@ -136,6 +137,18 @@ def loss_named(metric: Any) -> Loss:
     if callable(metric):
         return cast(Scorer, metric)
     raise BadInput(f"The metric {metric!r} is unknown.", f"Metrics are: {', '.join(METRICS)}, or a function (task, output).")
+
+
+def check_targets(metric: Any, tasks: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse targets that a metric of ours cannot use, before anything is spent.
+
+    Raises:
+        BadInput: there is one.
+    """
+    if isinstance(metric, str) and metric in ("numeric", "regex"):
+        loss = cast(Scorer, METRICS[metric]())
+        for task in tasks:
+            loss(task, "")
 
 
 def score_of(loss: Scorer, task: Mapping[str, Any], output: str) -> Score:

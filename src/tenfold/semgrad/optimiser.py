@@ -9,13 +9,14 @@ from random import Random
 from typing import Any
 
 from tenfold.core.errors import BadInput, BudgetReached
+from tenfold.llm.budget import Account
 from tenfold.semgrad.backward import Gradients, Job, backward_pass, check_level
 from tenfold.semgrad.calls import Calls
 from tenfold.semgrad.costs import forecast_calls
 from tenfold.semgrad.gates import GATES, Race, passes, race_order
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.history import Round, Step
-from tenfold.semgrad.losses import Judge, Loss, feedback_of, loss_named
+from tenfold.semgrad.losses import Judge, Loss, check_targets, feedback_of, loss_named
 from tenfold.semgrad.memo import Memo
 from tenfold.semgrad.policies import POLICIES, Errors, Move, Record, choose
 from tenfold.semgrad.proposals import propose
@@ -68,8 +69,9 @@ class Settings:
             raise BadInput(f"The update policy {self.update!r} is unknown.", f"Policies are: {', '.join(POLICIES)}.")
         if self.gate not in GATES:
             raise BadInput(f"The gate {self.gate!r} is unknown.", f"Gates are: {', '.join(GATES)}.")
-        if not 0 < self.alpha < 1:
-            raise BadInput(f"alpha is {self.alpha}; it lies between 0 and 1.")
+        if not isinstance(self.alpha, (int, float)) or not 0 < self.alpha < 1:
+            raise BadInput(f"alpha is {self.alpha!r}; it lies between 0 and 1.")
+        self.sampling.checked()
         check_level(self.neighbourhood)
         Errors(self.pick, self.errors)
         racing = self.gate == "racing" or (self.racing and self.gate in ("strict", "ties"))
@@ -166,6 +168,7 @@ def optimise(
     rows = prepare(graph, train, "train")
     others = [] if test is None else prepare(graph, test, "test")
     check_disjoint(rows, others)
+    check_targets(metric, (sample.task for sample in (*rows, *others)))
     if cache is None and cassette is None:  # what they hold costs nothing
         _check_budget(graph, rows, settings, loss, budget)
     notice = engine_notice(models)
@@ -416,8 +419,8 @@ def _gradients_again(
 
 def _check_budget(graph: Graph, rows: Sequence[Sample], settings: Settings, loss: Loss, budget: Any) -> None:
     """Refuse a budget of calls that does not last for one step."""
-    limits = getattr(budget, "budget", budget)
-    if limits is None or limits.calls is None or not settings.steps:
+    limits = budget.budget if isinstance(budget, Account) else Account(budget).budget
+    if limits.calls is None or not settings.steps:
         return
     calls = forecast_calls(
         graph, len(rows), steps=1, errors=min(settings.errors, len(rows)), neighbourhood=settings.neighbourhood,

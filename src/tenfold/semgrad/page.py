@@ -44,6 +44,7 @@ GATES = [
 ]
 STYLE = """<style>
 .semgrad ins { background: rgba(0,158,115,.22); text-decoration: none; border-bottom: 2px solid #009E73 }
+.semgrad del + ins { margin-left: .25em }
 .semgrad del { background: rgba(213,94,0,.16); text-decoration: line-through }
 .semgrad table { border-collapse: collapse; width: 100%; table-layout: fixed; font-size: .92rem }
 .semgrad th, .semgrad td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;

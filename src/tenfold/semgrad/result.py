@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from tenfold.core.errors import BadInput
-from tenfold.core.files import append_line, read_json, read_lines, write_atomic
+from tenfold.core.files import append_line, read_json, read_lines, read_object, write_atomic
 from tenfold.core.report import Section, Table, write_report
-from tenfold.semgrad.graph import Graph
+from tenfold.semgrad.graph import Graph, without_functions
 from tenfold.semgrad.history import Step, Tally
 
 __all__ = ["Result"]
@@ -160,9 +160,8 @@ class Result:
             raise BadInput(f"{folder} holds no run of semgrad.")
         if not (folder / "result.json").exists():
             raise BadInput(f"The run in {folder} is not finished.", "Give the same command again to resume it.")
-        nodes = config["graph"]["nodes"]
-        start = Graph.from_dict(config["graph"], {node["name"]: _absent for node in nodes if "function" in node})
-        found = read_json(folder / "result.json")
+        start = without_functions(config.get("graph"))
+        found = read_object(folder / "result.json")
         history = [Step.from_dict(row) for row in read_lines(folder / "history.jsonl")]
         return cls._read(found, history, start, start.with_instructions(found["best"]))
 
@@ -227,7 +226,3 @@ class Result:
         if sample not in ids:
             raise BadInput(f"No training sample has the id {sample!r}.")
         return ids.index(sample)
-
-
-def _absent(*values: Any) -> Any:
-    raise BadInput("The Python functions of this graph were not read back.", "Give them to Graph.load.")

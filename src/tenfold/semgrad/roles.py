@@ -105,6 +105,8 @@ def _client(
 ) -> Client:
     places = {name: settings[name] for name in ("timeout", "key_file", "base_url") if settings.get(name) is not None}
     backend: Any = open_backend(model, **places)
+    if settings.get("cassette") is None and settings.get("cache") is None:  # a role that answers later must not fail then
+        getattr(backend, "require_key", lambda: None)()
     # An engine's replies cost nothing and are made again faster than they are read.
     is_pure = getattr(backend, "answer", None) is not None
     if store is not None and not is_pure:

@@ -4,6 +4,7 @@ A memo holds values by everything that a node's prompt is made of: a node whose 
 asked again. A sample that fails is recorded with its error; the others go on.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,22 @@ class Sampling(NamedTuple):
     top_p: float = 1.0
     max_tokens: int = 1024
     seed: int | None = None
+
+    def checked(self) -> "Sampling":
+        """The same.
+
+        Raises:
+            BadInput: a value that no model takes.
+        """
+        for name, words, fits in (
+            ("temperature", "0 or more", lambda x: 0 <= x < math.inf),
+            ("top_p", "above 0, at most 1", lambda x: 0 < x <= 1),
+            ("max_tokens", "a whole number above 0", lambda x: isinstance(x, int) and x > 0),
+        ):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not fits(value):
+                raise BadInput(f"{name} is {value!r}; it must be {words}.")
+        return self
 
     def settings(self) -> dict[str, Any]:
         """Fields of a request that differ from its defaults."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tenfold.core.errors import BadInput
+from tenfold.llm.types import whole
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.prompts import context_block
 
@@ -97,7 +98,8 @@ def _check_targets(rows: Sequence[Mapping[str, Any]], name: str) -> None:
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInput(f"Row {number} of {name}, column target: {value} is not a number.")
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            hint = "A target is text or a number."
+            quoted = " YAML reads Yes and No without quotation marks as true and false: put them into some."
+            hint = "A target is text or a number." + (quoted if isinstance(value, bool) else "")
             raise BadInput(f"Row {number} of {name}, column target: {str(value)[:40]!r} is neither text nor number.", hint)
 
 
@@ -120,8 +122,16 @@ def _sample(queries: Sequence[str], row: Mapping[str, Any], number: int, name: s
             raise BadInput(f"Row {number} of {name}, column {query}: {value} is not a number.")
         if not isinstance(value, (str, int, float)):
             raise BadInput(f"Row {number} of {name}, column {query}: {str(value)[:40]!r} is neither text nor number.")
-        found[query] = str(value)
+        found[query] = _whole(value, number, query, name)
+    _whole(row.get("target", ""), number, "target", name)
     return Sample(_id(row, number), found, {**row, **found})
+
+
+def _whole(value: Any, number: int, column: str, name: str) -> str:
+    text = str(value)
+    if whole(text) != text:
+        raise BadInput(f"Row {number} of {name}, column {column}, holds half a character (a lone surrogate).")
+    return text
 
 
 def _id(row: Mapping[str, Any], number: int) -> str:

@@ -5,6 +5,7 @@ from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any
 
+from tenfold.core.errors import BadInput
 from tenfold.core.files import append_line
 from tenfold.llm.types import Reply, Request
 
@@ -20,6 +21,8 @@ class Replies:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._places: defaultdict[str, deque[int]] = defaultdict(deque)
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder; it should be a file.", "Something else made it: move it away.")
         if path.exists():
             self._index()
 

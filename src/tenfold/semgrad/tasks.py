@@ -4,10 +4,7 @@ How a leaf's value bears on the answer: by itself (a sum), only together with th
 that each question names, or through the other one's value (looking up one hint in the other).
 """
 
-import gzip
-import json
 import random
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -16,6 +13,7 @@ from pathlib import Path
 from tenfold.core.errors import BadInput
 from tenfold.llm.engine.forms import Context, Kind
 from tenfold.llm.engine.language import library, program
+from tenfold.semgrad.datasets import rows_with
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.questions import generate
 
@@ -24,7 +22,7 @@ __all__ = ["STARTS", "TASKS", "TRAIN", "Task", "graph", "load", "start"]
 TRAIN = 20
 GENERATED = 250
 STARTS = ("leaf", "all")
-SIZE_LIMIT = 256 << 20
+_COLUMNS = ("task", "input", "target")
 
 
 @dataclass(frozen=True)
@@ -218,18 +216,11 @@ def _bbh(task: Task, data: Path) -> list[dict[str, str]]:
 @lru_cache(maxsize=2)
 def _rows(path: Path, _changed: int) -> tuple[tuple[str, str, str], ...]:
     """(task, question, target) of every line; many seeds read one file."""
-    try:
-        with gzip.open(path, "rb") as file:
-            text = file.read(SIZE_LIMIT + 1)
-        if len(text) > SIZE_LIMIT:
-            raise BadInput(f"{path} unpacks to more than {SIZE_LIMIT >> 20} MB.")
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
-        raise BadInput(f"{path} is not readable as gzipped JSON lines.") from error
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("task", "input", "target")):
-            raise BadInput(f"Line {number} of {path} lacks a text: task, input or target.")
-    return tuple((row["task"], row["input"], row["target"]) for row in rows)
+    faults: list[str] = []
+    rows = tuple((task, question, target) for _, _, (task, question, target) in rows_with(path, _COLUMNS, faults))
+    if faults:
+        raise BadInput(f"{path}: {faults[0]}.", f"Each line is a JSON object with {', '.join(_COLUMNS)}.")
+    return rows
 
 
 def _texts(kind: Kind) -> list[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tenfold.core.errors import BadInput
-from tenfold.core.files import read_json, read_lines
-from tenfold.semgrad.graph import Graph
+from tenfold.core.files import read_json, read_lines, read_object
+from tenfold.semgrad.graph import Graph, without_functions
 from tenfold.semgrad.history import Step
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ def view_run(folder: Path) -> RunView:
     config = read_json(folder / "config.json")
     if not isinstance(config, Mapping) or config.get("system") != "semgrad" or not isinstance(config.get("graph"), Mapping):
         raise BadInput(f"{folder} holds no run of semgrad.", "Give the folder of a `tenfold semgrad run`.")
-    start = _without_functions(config["graph"])
+    start = without_functions(config["graph"])
     best = folder / "best.json"
-    result = read_json(folder / "result.json") if (folder / "result.json").is_file() else {}
+    result = read_object(folder / "result.json") if (folder / "result.json").is_file() else {}
     history = [Step.from_dict(row) for row in read_lines(folder / "history.jsonl")]
-    return RunView(start, _without_functions(read_json(best)) if best.is_file() else start, history, result, config)
+    return RunView(start, without_functions(read_json(best)) if best.is_file() else start, history, result, config)
 
 
 def curve(start_score: float, history: Sequence[Step]) -> list[float]:
@@ -184,14 +184,3 @@ def run_figures(
     ]
     seen = samples_seen(start, history[0]) if history else []
     return [*found, sample_figure(seen[0], f"Sample {seen[0].sample} in step 1")] if seen else found
-
-
-def _without_functions(found: Any) -> Graph:
-    """A graph to look at: its Python functions are not needed, and not loaded."""
-    nodes = found.get("nodes", []) if isinstance(found, Mapping) else []
-    names = [node["name"] for node in nodes if isinstance(node, Mapping) and "function" in node and "name" in node]
-    return Graph.from_dict(found, dict.fromkeys(names, _absent))
-
-
-def _absent(*values: Any) -> Any:
-    raise BadInput("The Python functions of this graph are not in the run's folder.", "Give them to Graph.load.")

@@ -159,10 +159,13 @@ def asked(
         BadInput: a field, an upload or the model cannot be used; nothing was spent.
     """
     guest.model_named(model)
-    first, count = int(seed or 0), int(seeds)
-    if not (1 <= count <= MAX_SEEDS and 1 <= int(steps) <= MAX_STEPS and 0 <= first < 2**31):
+    try:
+        first, count, most = int(seed or 0), int(seeds or 0), int(steps or 0)
+    except (TypeError, ValueError, OverflowError):  # a field that was emptied, or filled by a program
+        first = count = most = -1
+    if not (1 <= count <= MAX_SEEDS and 1 <= most <= MAX_STEPS and 0 <= first < 2**31):
         raise BadInput(f"The page takes 1 to {MAX_STEPS} steps and 1 to {MAX_SEEDS} seeds, from 0 on.")
-    settings = {"neighbourhood": level, "update": policy, "gate": gate, "steps": int(steps), "metric": "exact"}
+    settings = {"neighbourhood": level, "update": policy, "gate": gate, "steps": most, "metric": "exact"}
     numbers = tuple(range(first, first + count))
     if task == OWN:
         return _own(graph_file, question_file, metric, model, settings, numbers)

@@ -192,7 +192,7 @@ class MDP:
         found = hashlib.sha256()
         for array in (self.kernel, self.goal_map, self.start):
             found.update(repr(array.shape).encode())
-            found.update(np.ascontiguousarray(array))
+            found.update(array.tobytes())
         return found.hexdigest()
 
     def uniform_policy(self) -> Float[np.ndarray, "state horizon goal action"]:
