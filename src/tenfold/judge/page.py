@@ -32,7 +32,7 @@ STYLE = """<style>
 .judge .warn { border: 1px solid #D55E00; border-radius: .5rem; padding: .5rem .8rem; margin: .5rem 0 }
 .judge .scroll { overflow-x: auto } .judge table { border-collapse: collapse; font-size: .9rem }
 .judge th, .judge td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0;
- border-bottom: 1px solid var(--border-color-primary); min-width: 4.5rem }
+ border-bottom: 1px solid var(--border-color-primary); min-width: 4.5rem; overflow-wrap: normal; word-break: normal }
 </style>"""
 
 
