@@ -24,7 +24,7 @@ def test_list_names_ten_systems_and_says_which_are_ready(capsys):
     rows = json.loads(out)["systems"]
     assert code == 0
     assert [row["system"] for row in rows] == list(registry.SYSTEMS)
-    assert [row["system"] for row in rows if row["status"] == "ready"] == ["udrl", "semgrad"]
+    assert [row["system"] for row in rows if row["status"] == "ready"] == ["udrl", "semgrad", "judge"]
     assert len(call(capsys, "list")[1].splitlines()) == 10
 
 
@@ -72,7 +72,7 @@ def test_a_bad_row_is_named_the_others_go_on_and_the_code_is_2(capsys, sample_sy
         ["album", "order", "x"],
         ["tour", "--seed", "x"],
         ["tour", "nosuch"],
-        ["tour", "judge"],
+        ["tour", "album"],
         ["claims", "nosuch"],
         ["reproduce", "udrl", "--scale", "huge"],
         ["reproduce", "udrl", "--engine", "slurm"],
@@ -105,7 +105,7 @@ def child_cpu(*command):
 
 
 def test_help_and_list_load_neither_torch_nor_gradio_nor_numpy():
-    for words in (["--help"], ["list"], ["udrl", "--help"], ["semgrad", "--help"]):
+    for words in (["--help"], ["list"], ["udrl", "--help"], ["semgrad", "--help"], ["judge", "--help"]):
         script = f"import sys\nfrom tenfold import cli\ncli.run({words!r})\nprint(sorted(sys.modules), file=sys.stderr)"
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
         for heavy in ("torch", "gradio", "plotly", "ray", "scipy"):

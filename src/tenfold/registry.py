@@ -74,6 +74,7 @@ _TABLE = (
         "Judge an agent's workspace requirement by requirement, with evidence.",
         "Zhuge et al. 2024, arXiv 2410.10934",
         "judge",
+        is_ready=True,
     ),
     System(
         "chemqa",

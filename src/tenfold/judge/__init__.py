@@ -30,7 +30,10 @@ written.
 | `collecting.py`, `sandbox.py`, `launch.py` | run an agent over tasks in a sandbox |
 | `faults/` | the seeded-fault suite: reference workspaces, fault operators, labels |
 | `bench.py`, `bench_rows.py`, `bench_rewards.py`, `bench_traps.py` | any judge on seeded faults, on traps; its rewards |
+| `bench_devai.py`, `bench_engines.py` | agents by their labels, DevAI by one command; our engines as judges |
 | `baselines.py` | judges that know next to nothing |
+| `drafting.py`, `quotes.py` | a skeleton of requirements by rule; source lines around a fact |
+| `pictures.py`, `visit.py`, `guest.py` | Plotly pictures; a visit to the page, and what a visitor may use |
 | `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
 """
 
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from tenfold.judge.runner import Case, run, run_many
     from tenfold.judge.scoring import score_report, scorer
     from tenfold.judge.types import Evidence, Judgement, Report, Requirement, Requirements
+    from tenfold.judge.workspace import Workspace
     from tenfold.judge.writers import read_report, write_report
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
@@ -69,6 +73,7 @@ _HOME = {
     "Requirement": "types",
     "Requirements": "types",
     "Rubric": "rubric",
+    "Workspace": "workspace",
     "agreement": "alignment",
     "ask_anything": "questions",
     "calibrate": "calibration",
@@ -107,6 +112,7 @@ __all__ = [
     "Requirement",
     "Requirements",
     "Rubric",
+    "Workspace",
     "agreement",
     "ask_anything",
     "calibrate",

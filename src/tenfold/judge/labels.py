@@ -25,6 +25,7 @@ __all__ = [
     "Join",
     "Label",
     "Unmatched",
+    "add_labels",
     "join_labels",
     "normal_form",
     "override",
@@ -151,7 +152,7 @@ def normal_form(criteria: str) -> str:
     return re.sub(r"[\W_]+", " ", criteria.lower()).strip()
 
 
-def override(report: Report, verdicts: Mapping[str, Verdict | bool]) -> Report:
+def override(report: Report, verdicts: Mapping[str, str | bool]) -> Report:
     """The report with a person's verdicts in place of the judge's; evidence stays, the engine becomes "human".
 
     Args:
@@ -174,7 +175,7 @@ def override(report: Report, verdicts: Mapping[str, Verdict | bool]) -> Report:
     return replace(report, judgements=judgements)
 
 
-def report_labels(judged: Report, human: Mapping[str, Verdict | bool], *, agent: str = "") -> list[Label]:
+def report_labels(judged: Report, human: Mapping[str, str | bool], *, agent: str = "") -> list[Label]:
     """A person's verdicts on a report as labels, with the judge's own recorded in the column `judge`.
 
     Raises:
@@ -205,11 +206,26 @@ def save_labels(path: str | os.PathLike[str], labels: Sequence[Label]) -> Path:
     return write_atomic(path, text.getvalue())
 
 
+def add_labels(path: str | os.PathLike[str], labels: Sequence[Label]) -> list[Label]:
+    """Put labels into a file, in place of those of the same agent, task and requirement; the others that stand there stay.
+
+    Returns:
+        All labels of the file.
+
+    Raises:
+        BadInput: what stands there is no file of labels.
+    """
+    old = read_labels(path) if Path(path).exists() else []
+    found = {(one.agent, one.task, one.id): one for one in [*old, *labels]}
+    save_labels(path, list(found.values()))
+    return list(found.values())
+
+
 def _cell(verdict: Verdict | None) -> str:
     return {"satisfied": "1", "unsatisfied": "0", "undecided": "undecided", None: ""}[verdict]
 
 
-def _verdict_of(value: Verdict | bool) -> Verdict:
+def _verdict_of(value: str | bool) -> Verdict:
     verdict = _WORDS.get(str(value).strip().lower())
     if verdict is None:
         raise BadInput(f"{value!r:.60} is no verdict.", "Use satisfied, unsatisfied or undecided.")

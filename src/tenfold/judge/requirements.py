@@ -13,7 +13,7 @@ from tenfold.judge.forms import Draft, Finding, read_drafts, read_values
 from tenfold.judge.rubric import Rubric, is_rubric, read_rubric
 from tenfold.judge.types import Requirement, Requirements
 
-__all__ = ["Source", "errors_in", "load_requirements", "load_rubric", "load_tasks"]
+__all__ = ["Source", "errors_in", "load_requirements", "load_rubric", "load_tasks", "task_of"]
 
 Source = str | os.PathLike[str] | Mapping[str, Any] | Sequence[Any] | Requirements
 
@@ -54,6 +54,22 @@ def load_tasks(source: Source) -> dict[str, Requirements]:
     if not found:
         raise BadInput("There are no tasks: the source is empty.")
     return found
+
+
+def task_of(tasks: Mapping[str, Requirements], workspace: str) -> Requirements:
+    """The task that a workspace is of: the only one, or the one of its name.
+
+    Raises:
+        BadInput: there are several, and none has its name.
+    """
+    found = next(iter(tasks.values())) if len(tasks) == 1 else tasks.get(workspace)
+    if found is None:
+        raise BadInput(f"None of the {len(tasks)} tasks is named {workspace}.", f"There are, for example: {_some(tasks)}.")
+    return found
+
+
+def _some(tasks: Mapping[str, Requirements]) -> str:
+    return ", ".join(list(tasks)[:3])
 
 
 def load_rubric(path: str | os.PathLike[str]) -> Rubric:

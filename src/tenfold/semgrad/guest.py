@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tenfold.core.errors import BadInput
+from tenfold.llm import offered
 from tenfold.semgrad.graph import Graph
 
 __all__ = ["CALLS", "ENGINE", "MODELS", "call_limit", "model_named", "models", "uploaded_graph", "uploaded_questions"]
 
-MODELS, CALLS = "TENFOLD_STUDIO_MODELS", "TENFOLD_STUDIO_CALLS"
+MODELS, CALLS = offered.MODELS, offered.CALLS
 ENGINE = "rules engine (no language model)"
 MAX_NODES, MAX_ROWS, MAX_BYTES, MAX_TEXT = 40, 1000, 4 << 20, 20_000
 # The rules engine costs the server's processor alone; other models may cost their owner money.
@@ -29,15 +30,7 @@ def models(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     Raises:
         BadInput: the owner's list is not "name = model string; ...".
     """
-    found = {ENGINE: "engine:rules"}
-    for entry in environment.get(MODELS, "").split(";"):
-        name, equals, model = (part.strip() for part in entry.partition("="))
-        if not entry.strip():
-            continue
-        if not (name and equals and model):
-            raise BadInput(f"{MODELS} holds {entry.strip()!r}.", "Write: name = model string; name = model string")
-        found[name] = model
-    return found
+    return {ENGINE: "engine:rules", **offered.offered(environment)}
 
 
 def model_named(name: Any) -> str:
@@ -46,10 +39,7 @@ def model_named(name: Any) -> str:
     Raises:
         BadInput: the owner does not allow it.
     """
-    allowed = models()
-    if not isinstance(name, str) or name not in allowed:
-        raise BadInput("This server does not offer that model.", f"It offers: {', '.join(allowed)}.")
-    return allowed[name]
+    return offered.model_named(name, models())
 
 
 def call_limit(name: str, environment: Mapping[str, str] = os.environ) -> int:
@@ -58,12 +48,7 @@ def call_limit(name: str, environment: Mapping[str, str] = os.environ) -> int:
     Raises:
         BadInput: the owner's limit is no number.
     """
-    text = environment.get(CALLS, "").strip()
-    if not text:
-        return ENGINE_CALLS if name == ENGINE else MODEL_CALLS
-    if not text.isdecimal():
-        raise BadInput(f"{CALLS} is {text!r}.", "Write a whole number.")
-    return int(text)
+    return offered.call_limit(ENGINE_CALLS if name == ENGINE else MODEL_CALLS, environment)
 
 
 def uploaded_graph(file: str | None) -> Graph:
