@@ -97,10 +97,10 @@ def test_every_claim_of_a_ready_system_has_its_rule_in_the_experiment(system):
 
 
 def test_claims_without_rows_are_not_decidable_and_name_the_command(tmp_path):
-    rows = claims_table("judge", rows_from=tmp_path)
+    rows = claims_table("goldfish", rows_from=tmp_path)
     assert {row["verdict"] for row in rows} == {"not decidable here"}
     assert {row["missing"] for row in rows} >= {"The system is planned."}
-    assert rows[0]["command"] == "tenfold reproduce judge --scale laptop"
+    assert rows[0]["command"] == "tenfold reproduce goldfish --scale laptop"
 
 
 def test_doctor_names_what_is_missing_and_how_to_get_it(monkeypatch):
