@@ -256,10 +256,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after `tenfold`; None takes them from the shell.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = typer.main.get_command(app).main(
-            args=None if arguments is None else list(arguments), prog_name="tenfold", standalone_mode=False
-        )
+        if words in (["list"], ["list", "--json"]):  # Typer would load pydantic to read the option: 0.2 s for a list
+            list_systems(as_json=len(words) == 2)
+            return 0
+        code = typer.main.get_command(app).main(args=words, prog_name="tenfold", standalone_mode=False)
         if code == STOPPED:  # Typer has caught a Ctrl-C
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
