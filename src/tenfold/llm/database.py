@@ -6,6 +6,7 @@ A commit survives the death of the process at once; only a power cut may take th
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tenfold.core.errors import BadInput, TenfoldError
 __all__ = ["Database"]
 
 _HEADER = b"SQLite format 3\x00"
+_PATIENCE = 60.0  # seconds to wait for other processes
 
 
 class Database:
@@ -45,19 +47,31 @@ class Database:
 
     def _open(self, kind: int, schema: str) -> None:
         with self._named_errors():
-            self._connection = sqlite3.connect(self._path, timeout=60.0, isolation_level=None, check_same_thread=False)
-            try:
-                found = self._connection.execute("PRAGMA application_id").fetchone()[0]
-                tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-                if found != kind and (found or tables):
-                    raise BadInput(f"{self._path} is no {self._what}.", "Choose another file.")
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=NORMAL")
-                if not found:
-                    self._connection.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA application_id={kind}; COMMIT")
-            except BaseException:
-                self._connection.close()
-                raise
+            ends = time.monotonic() + _PATIENCE
+            while True:
+                self._connection = sqlite3.connect(
+                    self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+                )
+                try:
+                    return self._prepare(kind, schema)
+                except BaseException as error:
+                    self._connection.close()
+                    # Of several that change the journal's mode at once, SQLite sends all but one away without waiting.
+                    is_busy = isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+                    if not is_busy or time.monotonic() > ends:
+                        raise
+                time.sleep(0.02)
+
+    def _prepare(self, kind: int, schema: str) -> None:
+        # Tables first: another process may make them and the number, in one transaction, between our two questions.
+        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        found = self._connection.execute("PRAGMA application_id").fetchone()[0]
+        if found != kind and (found or tables):
+            raise BadInput(f"{self._path} is no {self._what}.", "Choose another file.")
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        if not found:
+            self._connection.executescript(f"BEGIN IMMEDIATE; {schema}; PRAGMA application_id={kind}; COMMIT")
 
     def write(self, statement: str, values: tuple[Any, ...]) -> None:
         """Run one statement and commit it."""
