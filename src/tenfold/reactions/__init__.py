@@ -1,0 +1,64 @@
+"""Reaction prediction and retrosynthesis from SMILES to SMILES, many times faster by speculative decoding, with no loss.
+
+Andronov et al. 2025, "Accelerating the inference of string generation-based chemical reaction models for industrial
+applications", J. Cheminform. 17, arXiv 2407.09685. A product shares long substrings with its reactants, so pieces of the
+query are drafts that one call of the decoder verifies together. Greedy speculation and the exact n-best search give the
+same strings as plain decoding; the paper's speculative beam search is approximate, and is called so.
+
+| file | holds |
+|---|---|
+| `tokens.py` | `tokenize`, `Vocabulary`: strict SMILES tokens |
+| `molecules.py` | RDKit: parsing with named errors, canonical form, atom maps, salts, reaction strings |
+| `alignment.py` | order-aligned pairs: the target written along the source, from atom maps or without |
+| `corpus.py` | reactions from the data sets and from users' files, as the model is given them |
+| `network.py` | `TransformerConfig`, `Transformer`, presets, the published code's weights |
+| `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
+| `weights.py` | a model's folder: int8 or float16 weights, vocabulary, draft table, card |
+| `ctranslate.py` | export to CTranslate2 |
+| `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
+| `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
+| `drafting.py` | our drafts: longest-suffix matches of the query, n-grams of training targets, one prefix tree |
+| `greedy.py` | greedy decoding: plain, speculative, and the paper's windows; with cache and without |
+| `beam.py` | beam search, and its exact replay by speculation |
+| `sbs.py` | the paper's speculative beam search |
+| `decoding.py` | `decode`: token ids in, token ids out, by any of these |
+| `oracle.py` | `replay`: how many calls a drafter needs if the model is always right |
+| `model.py` | `load`, `Model`, `Prediction`: SMILES in, SMILES out |
+| `confidence.py` | probabilities that mean something: calibration, merging of equal molecules |
+| `copying.py` | which spans of an answer were copied from where in the query |
+| `scoring.py` | `evaluate`: top-k, invalid, empty, duplicates, MaxFrag, round trip |
+| `verifying.py` | `verify`: the same strings on the user's own file? |
+| `tables.py` | user's files: .smi, CSV, TSV, JSON lines, .rxn, gz, in; tables out |
+| `streaming.py` | files of any length through a model, in constant memory, resumable, over processes |
+| `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
+| `planning.py` | molecules solved within a time limit, speculative against plain |
+| `pictures.py` | drawings of molecules, coloured copies, curves |
+| `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenfold.reactions.network import Transformer, TransformerConfig
+    from tenfold.reactions.tokens import Vocabulary, tokenize
+
+__all__ = ["Transformer", "TransformerConfig", "Vocabulary", "tokenize"]
+
+# No file bears the name of a public function: an imported sub-module would take its place here.
+_HOME = {
+    "Transformer": "network",
+    "TransformerConfig": "network",
+    "Vocabulary": "tokens",
+    "tokenize": "tokens",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"tenfold.reactions.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
