@@ -40,13 +40,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.tokens import Vocabulary, tokenize
 
-__all__ = ["Transformer", "TransformerConfig", "Vocabulary", "tokenize"]
+__all__ = ["Drafter", "RowDrafts", "SuffixDrafter", "Transformer", "TransformerConfig", "Vocabulary", "tokenize"]
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
+    "Drafter": "drafting",
+    "RowDrafts": "drafting",
+    "SuffixDrafter": "drafting",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
