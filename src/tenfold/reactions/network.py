@@ -61,7 +61,8 @@ PRESETS: dict[str, dict[str, int | float | str]] = {
     "medium": {"feedforward": 1024, "norm": "pre"},
     "small": {"d_model": 128, "heads": 4, "feedforward": 512, "norm": "pre", "dropout": 0.0},
     "tiny": {
-        "d_model": 64, "heads": 4, "encoder_layers": 2, "decoder_layers": 2, "feedforward": 256, "norm": "pre", "dropout": 0.0,
+        "d_model": 64, "heads": 4, "encoder_layers": 2, "decoder_layers": 2, "feedforward": 256, "norm": "pre",
+        "dropout": 0.0,
     },
 }  # fmt: skip
 
