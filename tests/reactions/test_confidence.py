@@ -96,7 +96,7 @@ def test_cases_of_one_kind_are_refused(is_right: bool, which: str) -> None:
 
 def test_the_error_of_a_known_table_is_what_paper_and_pencil_give() -> None:
     found = reliability([0.2] * 5 + [0.8] * 5, [True] + [False] * 4 + [True] * 3 + [False] * 2, bins=2)
-    assert [(one.count, one.right) for one in found.bins] == [(5, 0.2), (5, 0.6)]
+    assert [(one.candidates, one.right) for one in found.bins] == [(5, 0.2), (5, 0.6)]
     assert found.error == pytest.approx(0.5 * 0.0 + 0.5 * 0.2)
     assert found.brier == pytest.approx((0.64 + 4 * 0.04 + 3 * 0.04 + 2 * 0.64) / 10)
 

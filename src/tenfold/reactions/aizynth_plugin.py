@@ -7,8 +7,8 @@
         n: 10
 
 AiZynthFinder 4.4.1 asks for numpy 1 and RDKit 2023, tenfold for numpy 2, so no installer puts both into one environment by
-itself, and there is no extra. It works with numpy 2.4 and RDKit 2026.9 all the same (tests/reactions/test_aizynth_plugin.py).
-In an environment of its own:
+itself, and there is no extra. It works with numpy 2.4 and RDKit 2026.9 all the same, as test_aizynth_plugin.py shows. In an
+environment of its own:
 
     pip install 'tenfold[reactions]' apted dask deprecated importlib-metadata lazy-importer 'networkx<4' onnxruntime
     pip install paretoset 'pandas<3' pyarrow rdchiral requests seaborn swifter tables 'wrapt-timeout-decorator<2' xxhash

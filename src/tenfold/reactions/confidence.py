@@ -55,7 +55,7 @@ class Case(NamedTuple):
 class Bin(NamedTuple):
     """Candidates of similar probability: how many, their mean probability, and the share that was right."""
 
-    count: int
+    candidates: int
     probability: float
     right: float
 
@@ -204,7 +204,7 @@ def reliability(probabilities: Sequence[float], is_right: Sequence[bool], bins: 
     found, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(is_right, dtype=np.float64)
     parts = np.array_split(np.argsort(found, kind="stable"), min(bins, len(found)))
     table = tuple(Bin(len(part), float(found[part].mean()), float(truth[part].mean())) for part in parts)
-    error = sum(one.count * abs(one.probability - one.right) for one in table) / len(found)
+    error = sum(one.candidates * abs(one.probability - one.right) for one in table) / len(found)
     return Reliability(error, float(((found - truth) ** 2).mean()), table)
 
 

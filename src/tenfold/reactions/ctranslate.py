@@ -108,12 +108,12 @@ def _name_tokens(spec: "TransformerSpec", vocabulary: Vocabulary) -> None:
     spec.register_target_vocabulary(list(vocabulary.tokens))
 
 
-def _set_encoder_layer(part: Any, layer: EncoderLayer) -> None:
+def _set_encoder_layer(part: Any, layer: Any) -> None:
     _set_attention(part.self_attention, layer.attention, layer.norm1)
     _set_feedforward(part.ffn, layer, layer.norm2)
 
 
-def _set_decoder_layer(part: Any, layer: DecoderLayer) -> None:
+def _set_decoder_layer(part: Any, layer: Any) -> None:
     _set_attention(part.self_attention, layer.attention, layer.norm1)
     _set_attention(part.attention, layer.cross, layer.norm2)
     _set_feedforward(part.ffn, layer, layer.norm3)

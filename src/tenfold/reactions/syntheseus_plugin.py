@@ -36,7 +36,6 @@ class _Held:
         *,
         search: str = "exact",
         batch_size: int = 32,
-        default_num_results: int = 10,
         **options: Any,
     ) -> None:
         """Hold a model.
@@ -45,10 +44,9 @@ class _Held:
             model: a model, a name ("retro", "forward"), or a model's folder.
             search: "exact", "beam" (the same lists, slower) or "sbs" (approximate).
             batch_size: molecules at once.
-            default_num_results: candidates where a call names no number.
-            options: of the Syntheseus class, such as `use_cache`.
+            options: of the Syntheseus class, such as `use_cache`; `default_num_results` is 10 if it is not given.
         """
-        super().__init__(default_num_results=default_num_results, **options)
+        super().__init__(**{"default_num_results": 10, **options})
         self.model: Any = _loaded(model)
         self.search, self.batch_size = search, batch_size
 
