@@ -45,6 +45,21 @@ def score(network: Transformer, query: str, answer: list[int]) -> float:
     return sum(float(next_scores(network, query, answer[:place])[token]) for place, token in enumerate(answer))
 
 
+def beam_search(network: Transformer, query: str, n: int) -> list[list[int]]:
+    """The textbook's: the n likeliest, finished ones among them, until all are finished."""
+    beams: list[tuple[float, list[int]]] = [(0.0, [])]
+    while any(not found or found[-1] != EOS for _, found in beams) and len(beams[0][1]) < LIMIT:
+        longer = []
+        for value, found in beams:
+            if found and found[-1] == EOS:
+                longer.append((value, found))
+            else:
+                best = next_scores(network, query, found).topk(n)
+                longer += [(value + float(more), [*found, int(token)]) for more, token in zip(*best, strict=True)]
+        beams = sorted(longer, key=lambda one: -one[0])[:n]
+    return [found for _, found in beams]
+
+
 def translate(folder: Path, beam: int) -> list[list[tuple[list[int], float]]]:
     found = ctranslate2.Translator(str(folder), intra_threads=1).translate_batch(
         [tokenize(query) for query in QUERIES],
@@ -73,6 +88,14 @@ def test_every_string_of_its_beam_has_the_score_that_our_network_gives_it(norm: 
     for query, answers in zip(QUERIES, found, strict=True):
         for tokens, value in answers:
             assert value == pytest.approx(score(network, query, tokens), abs=2e-4)
+
+
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_the_best_string_of_its_beam_is_that_of_beam_search(norm: str, tmp_path: Path) -> None:
+    network = random_network(norm, 4)
+    found = translate(export(network, VOCABULARY, tmp_path / "model"), beam=3)
+    # The strings behind it may differ: the engine ends a search by rules of its own.
+    assert [answers[0][0] for answers in found] == [beam_search(network, query, 3)[0] for query in QUERIES]
 
 
 def test_a_folder_that_holds_files_is_left_alone(tmp_path: Path) -> None:
