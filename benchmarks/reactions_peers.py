@@ -5,8 +5,8 @@ that begin at 0, embeddings that are not scaled, and a classifier with a bias. I
 (the paper's shapes) are timed beside CTranslate2 alone.
 
 Prompt lookup (`prompt_lookup_num_tokens`) drafts from the decoder's own tokens. In a decoder-only model these hold the
-prompt; in an encoder-decoder they do not hold the query, so it can only find repeats inside the output. That is how it comes,
-and how it is timed; it takes one query at a time and no beams.
+prompt; in an encoder-decoder they do not hold the query, so it can only find repeats inside the output. So it comes, and so
+it is timed; it takes one query at a time and no beams.
 """
 
 from collections.abc import Sequence
@@ -57,12 +57,13 @@ class Transformers:
     ) -> Answers:
         """As of `CTranslate2`; `lookup` is how many tokens prompt lookup drafts."""
         found: Answers = []
+        beams = {"num_beams": n, "num_return_sequences": n, "length_penalty": 0.0} if n > 1 else {}
         for start in range(0, len(queries), batch_size):
             batch = queries[start : start + batch_size]
             ids = nn.utils.rnn.pad_sequence([torch.tensor([BOS, *query, EOS]) for query in batch], True, PAD)
             made = self.model.generate(
-                input_ids=ids, attention_mask=(ids != PAD).long(), do_sample=False, num_beams=n, num_return_sequences=n,
-                max_new_tokens=max_length, length_penalty=0.0, prompt_lookup_num_tokens=lookup,
+                input_ids=ids, attention_mask=(ids != PAD).long(), do_sample=False, max_new_tokens=max_length,
+                prompt_lookup_num_tokens=lookup, **beams,
             )  # fmt: skip
             rows = [_answer(row) for row in made.tolist()]
             found += [rows[place : place + n] for place in range(0, len(rows), n)]

@@ -48,7 +48,7 @@ def score(network: Transformer, query: str, answer: list[int]) -> float:
 def beam_search(network: Transformer, query: str, n: int) -> list[list[int]]:
     """The textbook's: the n likeliest, finished ones among them, until all are finished."""
     beams: list[tuple[float, list[int]]] = [(0.0, [])]
-    while any(not found or found[-1] != EOS for _, found in beams) and len(beams[0][1]) < LIMIT:
+    for _ in range(LIMIT):
         longer = []
         for value, found in beams:
             if found and found[-1] == EOS:
