@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenfold.core.errors import BadInput
-from tenfold.reactions.confidence import FILE, Calibration, Case, cases, fit, merge, reliability
+from tenfold.reactions.confidence import FILE, Calibration, Case, calibrate, cases, fit, merge, reliability
 from tenfold.reactions.scoring import Outcome
 
 pytest.importorskip("rdkit", reason="extra reactions is not installed")
@@ -107,6 +107,25 @@ def test_scored_rows_become_cases_with_the_length_of_their_query() -> None:
     found = cases(rows, outcomes)
     assert [(case.tokens, case.is_right) for case in found] == [(3, True), (3, False)]
     assert found[0].log_probability == pytest.approx(-1.0 + math.log(2))
+
+
+def test_calibrating_an_overconfident_model_lowers_the_error_on_rows_that_it_was_not_fitted_on() -> None:
+    random = np.random.default_rng(3)
+    rows, outcomes = [], []
+    for number in range(1, 1_501):  # it says 90 to 99 %, and is right in half of the rows
+        rows.append(("CCCCC", "C" if random.uniform() < 0.5 else "N"))
+        scores = (math.log(random.uniform(0.9, 0.99)), math.log(0.01))
+        outcomes.append(Outcome(number, answers=("C", "N"), scores=scores))
+    found = calibrate(rows, outcomes)
+    assert found.before.error > 0.4
+    assert found.after.error < 0.05
+    assert found.calibration.probability(math.log(0.95), 5) == pytest.approx(0.5, abs=0.05)
+
+
+def test_rows_without_a_wrong_candidate_cannot_calibrate() -> None:
+    rows, outcomes = [("C", "C")] * 4, [Outcome(number, answers=("C",), scores=(-0.1,)) for number in range(1, 5)]
+    with pytest.raises(BadInput, match="is wrong"):
+        calibrate(rows, outcomes)
 
 
 def test_it_is_kept_in_the_folder_of_the_model(tmp_path: Path) -> None:

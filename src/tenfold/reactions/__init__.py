@@ -42,7 +42,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tenfold.reactions.confidence import Calibration
+    from tenfold.reactions.confidence import Calibration, calibrate
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
@@ -54,6 +54,7 @@ __all__ = [
     "Transformer",
     "TransformerConfig",
     "Vocabulary",
+    "calibrate",
     "evaluate",
     "plan",
     "read_stock",
@@ -67,6 +68,7 @@ _HOME = {
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
+    "calibrate": "confidence",
     "evaluate": "scoring",
     "plan": "planning",
     "read_stock": "planning",

@@ -22,7 +22,20 @@ from tenfold.reactions.equality import canonical_form
 from tenfold.reactions.scoring import Outcome
 from tenfold.reactions.tokens import tokenize
 
-__all__ = ["FILE", "Bin", "Calibration", "Case", "Merged", "Reliability", "cases", "fit", "merge", "reliability"]
+__all__ = [
+    "FILE",
+    "Bin",
+    "Calibrated",
+    "Calibration",
+    "Case",
+    "Merged",
+    "Reliability",
+    "calibrate",
+    "cases",
+    "fit",
+    "merge",
+    "reliability",
+]
 
 FILE = "calibration.json"
 _SMALLEST = 1e-9
@@ -72,6 +85,20 @@ class Reliability(NamedTuple):
     error: float
     brier: float
     bins: tuple[Bin, ...]
+
+
+class Calibrated(NamedTuple):
+    """A calibration of all rows, and how far probabilities are to be believed without it and with it.
+
+    Attributes:
+        calibration: fitted on all rows.
+        before: of the model's own probabilities.
+        after: of calibrated ones, each by a fit on the other half of the rows.
+    """
+
+    calibration: "Calibration"
+    before: Reliability
+    after: Reliability
 
 
 class Calibration(BaseModel):
@@ -161,6 +188,28 @@ def cases(rows: Sequence[tuple[str, str]], outcomes: Sequence[Outcome]) -> list[
         tokens, right = len(tokenize(query)), canonical_form(target)
         found += [Case(one.log_probability, tokens, one.smiles == right) for one in merge(outcome.answers, outcome.scores)]
     return found
+
+
+def calibrate(rows: Sequence[tuple[str, str]], outcomes: Sequence[Outcome]) -> Calibrated:
+    """Fit a calibration, and measure what it brings on rows that it was not fitted on.
+
+    Args:
+        rows: (query, right answer) that the model was not trained on.
+        outcomes: of `scoring.score` on them.
+
+    Raises:
+        BadInput: one half of the rows has no right candidates, or no wrong ones.
+    """
+    halves = [cases(rows, [one for one in outcomes if one.row % 2 == half]) for half in (0, 1)]
+    known = [case for half in halves for case in half]
+    calibrated = [
+        other.probability(case.log_probability, case.tokens)
+        for half, other in zip(halves, (fit(halves[1]), fit(halves[0])), strict=True)
+        for case in half
+    ]
+    truth = [case.is_right for case in known]
+    own = [math.exp(min(0.0, case.log_probability)) for case in known]
+    return Calibrated(fit(known), reliability(own, truth), reliability(calibrated, truth))
 
 
 def fit(known: Sequence[Case]) -> Calibration:
