@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("syntheseus", reason="extra syntheseus is not installed")
-
-from tenfold.core.errors import BadInput
+from tenfold.core.errors import BadInput, ExtraMissing
+from tenfold.core.extras import is_installed
 from tenfold.reactions.planning import Stock, plan, read_stock
 from tests.reactions.planners import STOCK, TARGET, TableModel
 
+pytest.importorskip("rdkit", reason="extra reactions is not installed")
+
+needs_syntheseus = pytest.mark.skipif(not is_installed("syntheseus"), reason="extra syntheseus is not installed")
 SHELF = Stock(frozenset(STOCK), 0)
 
 
+@needs_syntheseus
 def test_the_route_names_its_reactions_from_the_target_down() -> None:
     found = plan(TableModel(), [TARGET], SHELF, searches=("exact",)).planned[0]
     assert found.solved
@@ -25,17 +28,20 @@ def test_the_route_names_its_reactions_from_the_target_down() -> None:
     assert found.calls == 6
 
 
+@needs_syntheseus
 def test_without_the_last_piece_in_stock_there_is_no_route() -> None:
     found = plan(TableModel(), [TARGET], Stock(frozenset(STOCK[:2]), 0), searches=("exact",))
     assert (found.planned[0].solved, found.planned[0].route) == (False, ())
     assert found.table[0].solved == 0
 
 
+@needs_syntheseus
 def test_the_target_itself_does_not_count_as_in_stock() -> None:
     found = plan(TableModel(), [TARGET], Stock(frozenset((*STOCK, TARGET)), 0), searches=("exact",)).planned[0]
     assert len(found.route) == 2
 
 
+@needs_syntheseus
 def test_what_is_found_after_a_limit_counts_only_for_the_later_one() -> None:
     slow = TableModel(seconds={"beam": 0.2})  # two expansions: 0.4 s with plain decoding
     found = plan(slow, [TARGET], SHELF, limits=(0.3, 10.0))
@@ -45,11 +51,13 @@ def test_what_is_found_after_a_limit_counts_only_for_the_later_one() -> None:
     assert {one.route for one in found.planned} == {found.planned[0].route}
 
 
+@needs_syntheseus
 def test_ways_of_decoding_take_turns_in_going_first() -> None:
     found = plan(TableModel(), [TARGET, "CC(=O)c1ccccc1"], SHELF)
     assert [one.search for one in found.planned] == ["exact", "beam", "beam", "exact"]
 
 
+@needs_syntheseus
 @pytest.mark.parametrize("target", ["C1CC", "", "CC.O"])
 def test_a_target_that_is_no_molecule_is_told_and_not_counted(target: str) -> None:
     found = plan(TableModel(), [target, TARGET], SHELF, searches=("exact",))
@@ -57,6 +65,7 @@ def test_a_target_that_is_no_molecule_is_told_and_not_counted(target: str) -> No
     assert found.table[0].share.mean == 1.0
 
 
+@needs_syntheseus
 def test_a_run_that_goes_on_searches_only_what_is_left(tmp_path: Path) -> None:
     class Stops(TableModel):
         def nbest(self, smiles, n, search, batch_size):
@@ -101,3 +110,9 @@ def test_a_damaged_archive_and_a_missing_stock_are_refused(tmp_path: Path) -> No
 def test_impossible_options_are_refused(options: dict, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         plan(TableModel(), [TARGET], SHELF, **options)
+
+
+@pytest.mark.skipif(is_installed("syntheseus"), reason="syntheseus is installed")
+def test_without_syntheseus_the_message_says_how_to_install_it() -> None:
+    with pytest.raises(ExtraMissing, match=r"tenfold\[syntheseus\]"):
+        plan(TableModel(), [TARGET], SHELF)
