@@ -24,12 +24,14 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `decoding.py` | `decode`: token ids in, token ids out, by any of these |
 | `oracle.py` | `replay`: how many calls a drafter needs if the model is always right |
 | `model.py` | `load`, `Model`, `Prediction`: SMILES in, SMILES out |
+| `equality.py` | when two answers are the same molecules |
 | `confidence.py` | probabilities that mean something: calibration, merging of equal molecules |
 | `copying.py` | which spans of an answer were copied from where in the query |
 | `scoring.py` | `evaluate`: top-k, invalid, empty, duplicates, MaxFrag, round trip |
 | `verifying.py` | `verify`: the same strings on the user's own file? |
 | `tables.py` | user's files: .smi, CSV, TSV, JSON lines, .rxn, gz, in; tables out |
 | `streaming.py` | files of any length through a model, in constant memory, resumable, over processes |
+| `expansion.py` | a model's answers as planners want them |
 | `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
 | `planning.py` | molecules solved within a time limit, speculative against plain |
 | `pictures.py` | drawings of molecules, coloured copies, curves |
@@ -40,16 +42,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenfold.reactions.confidence import Calibration, calibrate
     from tenfold.reactions.network import Transformer, TransformerConfig
+    from tenfold.reactions.planning import plan, read_stock
+    from tenfold.reactions.scoring import Evaluation, evaluate
     from tenfold.reactions.tokens import Vocabulary, tokenize
 
-__all__ = ["Transformer", "TransformerConfig", "Vocabulary", "tokenize"]
+__all__ = [
+    "Calibration",
+    "Evaluation",
+    "Transformer",
+    "TransformerConfig",
+    "Vocabulary",
+    "calibrate",
+    "evaluate",
+    "plan",
+    "read_stock",
+    "tokenize",
+]
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
+    "Calibration": "confidence",
+    "Evaluation": "scoring",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
+    "calibrate": "confidence",
+    "evaluate": "scoring",
+    "plan": "planning",
+    "read_stock": "planning",
     "tokenize": "tokens",
 }
 
