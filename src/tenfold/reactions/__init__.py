@@ -17,19 +17,23 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `ctranslate.py` | export to CTranslate2 |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
-| `drafting.py` | our drafts: longest-suffix matches of the query, n-grams of training targets, one prefix tree |
+| `drafting.py` | our drafts: longest-suffix matches of the query, and one of n-grams |
+| `rings.py` | ring digits as what they do, so that a ring is copied whatever its number |
+| `ngrams.py` | `NgramTable`: what usually follows, counted in training targets or in a user's known reactions |
 | `greedy.py` | greedy decoding: plain, speculative, and the paper's windows; with cache and without |
 | `beam.py` | beam search, and its exact replay by speculation |
 | `sbs.py` | the paper's speculative beam search |
 | `decoding.py` | `decode`: token ids in, token ids out, by any of these |
 | `oracle.py` | `replay`: how many calls a drafter needs if the model is always right |
 | `model.py` | `load`, `Model`, `Prediction`: SMILES in, SMILES out |
+| `equality.py` | when two answers are the same molecules |
 | `confidence.py` | probabilities that mean something: calibration, merging of equal molecules |
 | `copying.py` | which spans of an answer were copied from where in the query |
 | `scoring.py` | `evaluate`: top-k, invalid, empty, duplicates, MaxFrag, round trip |
 | `verifying.py` | `verify`: the same strings on the user's own file? |
 | `tables.py` | user's files: .smi, CSV, TSV, JSON lines, .rxn, gz, in; tables out |
 | `streaming.py` | files of any length through a model, in constant memory, resumable, over processes |
+| `expansion.py` | a model's answers as planners want them |
 | `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
 | `planning.py` | molecules solved within a time limit, speculative against plain |
 | `pictures.py` | drawings of molecules, coloured copies, curves |
@@ -40,20 +44,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenfold.reactions.confidence import Calibration, calibrate
     from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
     from tenfold.reactions.network import Transformer, TransformerConfig
+    from tenfold.reactions.ngrams import NgramTable
+    from tenfold.reactions.planning import plan, read_stock
+    from tenfold.reactions.scoring import Evaluation, evaluate
     from tenfold.reactions.tokens import Vocabulary, tokenize
 
-__all__ = ["Drafter", "RowDrafts", "SuffixDrafter", "Transformer", "TransformerConfig", "Vocabulary", "tokenize"]
+__all__ = [
+    "Calibration",
+    "Drafter",
+    "Evaluation",
+    "NgramTable",
+    "RowDrafts",
+    "SuffixDrafter",
+    "Transformer",
+    "TransformerConfig",
+    "Vocabulary",
+    "calibrate",
+    "evaluate",
+    "plan",
+    "read_stock",
+    "tokenize",
+]
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
+    "Calibration": "confidence",
     "Drafter": "drafting",
+    "Evaluation": "scoring",
+    "NgramTable": "ngrams",
     "RowDrafts": "drafting",
     "SuffixDrafter": "drafting",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
+    "calibrate": "confidence",
+    "evaluate": "scoring",
+    "plan": "planning",
+    "read_stock": "planning",
     "tokenize": "tokens",
 }
 

@@ -59,9 +59,13 @@ PRESETS: dict[str, dict[str, int | float | str]] = {
     "product": {},
     "retro": {"encoder_layers": 6, "decoder_layers": 6, "dropout": 0.3},
     "medium": {"feedforward": 1024, "norm": "pre"},
-    "small": {"d_model": 128, "heads": 4, "feedforward": 512, "norm": "pre", "dropout": 0.0},
+    "small": {
+        "d_model": 192, "heads": 6, "encoder_layers": 3, "decoder_layers": 3, "feedforward": 768, "norm": "pre",
+        "dropout": 0.0,
+    },
     "tiny": {
-        "d_model": 64, "heads": 4, "encoder_layers": 2, "decoder_layers": 2, "feedforward": 256, "norm": "pre", "dropout": 0.0,
+        "d_model": 64, "heads": 4, "encoder_layers": 2, "decoder_layers": 2, "feedforward": 256, "norm": "pre",
+        "dropout": 0.0,
     },
 }  # fmt: skip
 
