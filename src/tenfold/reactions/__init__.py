@@ -45,9 +45,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.reactions.confidence import Calibration, calibrate
+    from tenfold.reactions.copying import copied_spans
     from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.ngrams import NgramTable
+    from tenfold.reactions.oracle import Replay, replay
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
     from tenfold.reactions.tokens import Vocabulary, tokenize
@@ -57,15 +59,18 @@ __all__ = [
     "Drafter",
     "Evaluation",
     "NgramTable",
+    "Replay",
     "RowDrafts",
     "SuffixDrafter",
     "Transformer",
     "TransformerConfig",
     "Vocabulary",
     "calibrate",
+    "copied_spans",
     "evaluate",
     "plan",
     "read_stock",
+    "replay",
     "tokenize",
 ]
 
@@ -75,15 +80,18 @@ _HOME = {
     "Drafter": "drafting",
     "Evaluation": "scoring",
     "NgramTable": "ngrams",
+    "Replay": "oracle",
     "RowDrafts": "drafting",
     "SuffixDrafter": "drafting",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
     "calibrate": "confidence",
+    "copied_spans": "copying",
     "evaluate": "scoring",
     "plan": "planning",
     "read_stock": "planning",
+    "replay": "oracle",
     "tokenize": "tokens",
 }
 

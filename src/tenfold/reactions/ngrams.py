@@ -80,6 +80,15 @@ class NgramTable:
         share = np.floor(kept.share[order] * 255).astype(np.uint8)
         return cls(tuple(names), keys, kept.following[order].astype(np.uint16), share)
 
+    @classmethod
+    def shipped(cls, task: str) -> "NgramTable":
+        """The table that is part of this package, of the outputs of a task: "forward" or "retro".
+
+        Raises:
+            BadInput: there is none.
+        """
+        return cls.load(Path(__file__).parent / "drafts" / f"{task}.npz")
+
     def over(self, other: "NgramTable") -> "NgramTable":
         """Both tables in one; where they differ, this one holds. For a user's own reactions above the shipped table."""
         tokens = list(dict.fromkeys((*self.tokens, *other.tokens)))
