@@ -15,7 +15,10 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
 | `weights.py` | a model's folder: int8 or float16 weights, vocabulary, draft table, card |
 | `ctranslate.py` | export to CTranslate2 |
+| `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
+| `uncached.py` | the paper's way: every call computes whole prefixes again |
+| `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
 | `drafting.py` | our drafts: longest-suffix matches of the query, n-grams of training targets, one prefix tree |
 | `greedy.py` | greedy decoding: plain, speculative, and the paper's windows; with cache and without |
@@ -43,19 +46,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.reactions.confidence import Calibration, calibrate
+    from tenfold.reactions.decoding import Decoded, decode
+    from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
     from tenfold.reactions.tokens import Vocabulary, tokenize
+    from tenfold.reactions.windows import make_drafts
 
 __all__ = [
     "Calibration",
+    "Decoded",
+    "Drafter",
     "Evaluation",
+    "RowDrafts",
+    "SuffixDrafter",
     "Transformer",
     "TransformerConfig",
     "Vocabulary",
     "calibrate",
+    "decode",
     "evaluate",
+    "make_drafts",
     "plan",
     "read_stock",
     "tokenize",
@@ -64,12 +76,18 @@ __all__ = [
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
     "Calibration": "confidence",
+    "Decoded": "decoding",
+    "Drafter": "drafting",
     "Evaluation": "scoring",
+    "RowDrafts": "drafting",
+    "SuffixDrafter": "drafting",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
     "calibrate": "confidence",
+    "decode": "decoding",
     "evaluate": "scoring",
+    "make_drafts": "windows",
     "plan": "planning",
     "read_stock": "planning",
     "tokenize": "tokens",
