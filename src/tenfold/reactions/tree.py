@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from tenfold.reactions.tokens import BOS, EOS
 
-__all__ = ["Node", "PrefixTree", "grow"]
+__all__ = ["Node", "PrefixTree", "grow", "want"]
+
+_UNKNOWN, _WANTED = -1, -2
 
 
 class Node:
@@ -18,7 +20,7 @@ class Node:
         parent: the node before; none at the root, which is `BOS`.
         depth: its position, 0 at the root.
         children: the nodes after it, by token.
-        slot: its place in the cache; -1 before it is verified.
+        slot: its place in the cache; negative before it is verified.
         visible: the slots that it attends to, itself among them: bit i for slot i.
         best: the likeliest next tokens, the best first; empty before it is verified.
         log_probabilities: of those tokens.
@@ -31,7 +33,7 @@ class Node:
         self.parent = parent
         self.depth = parent.depth + 1 if parent else 0
         self.children: dict[int, Node] = {}
-        self.slot = -1
+        self.slot = _UNKNOWN
         self.visible = 0
         self.best: Sequence[int] = ()
         self.log_probabilities: Sequence[float] = ()
@@ -67,6 +69,11 @@ class PrefixTree:
         self.nodes: list[Node] = []
         self.moves: list[tuple[int, int]] = []
 
+    @property
+    def filled(self) -> int:
+        """How many slots of the cache hold something, moves to come included."""
+        return max([len(self.nodes), *(origin + 1 for origin, _ in self.moves)])
+
     def place(self, nodes: Sequence[Node]) -> None:
         """Give new nodes the next slots."""
         for node in nodes:
@@ -76,25 +83,35 @@ class PrefixTree:
 
     def keep(self, first: int, kept: Iterable[Node]) -> None:
         """Forget all nodes from slot `first` on but `kept`, which are in the order of their slots and close up the gaps."""
+        before = self.nodes[first:]
         del self.nodes[first:]
+        for node in before:
+            node.visible = 0
         for node in kept:
-            if node.slot != len(self.nodes):
-                self.moves.append((node.slot, len(self.nodes)))
-                node.slot = len(self.nodes)
-            assert node.parent is None or node.parent.slot < node.slot
-            node.visible = 1 << node.slot | (node.parent.visible if node.parent else 0)
+            slot = len(self.nodes)
+            if node.slot != slot:
+                self.moves.append((node.slot, slot))
+                node.slot = slot
+            node.visible = 1 << slot | (node.parent.visible if node.parent else 0)
             self.nodes.append(node)
+        for node in before:
+            if not node.visible and node.parent:
+                del node.parent.children[node.token]
+
+
+def want(node: Node, new: list[Node]) -> None:
+    """Append a node to those that the next call computes, unless it is known or among them."""
+    if node.slot == _UNKNOWN:
+        node.slot = _WANTED
+        new.append(node)
 
 
 def grow(node: Node, drafts: Iterable[Sequence[int]], new: list[Node]) -> None:
-    """Put drafts behind a node, and append the nodes that they need to `new`; nothing follows `EOS`, which none needs."""
+    """Append to `new` the nodes that drafts behind a node need; nothing follows `EOS`, which needs none."""
     for draft in drafts:
         place = node
         for token in draft:
             if token == EOS:
                 break
-            known = place.children.get(token)
-            if known is None:
-                known = place.child(token)
-                new.append(known)
-            place = known
+            place = place.child(token)
+            want(place, new)

@@ -70,7 +70,7 @@ class _SameWindows:
     def __init__(self, windows: list[list[int]]) -> None:
         self._windows = windows
 
-    def propose(self, prefix: Sequence[int], width: int, length: int) -> list[list[int]]:  # noqa: ARG002
+    def propose(self, prefix: Sequence[int], width: int, length: int) -> list[list[int]]:
         return [window[:length] for window in self._windows[:width] if length > 0]
 
 
