@@ -15,7 +15,10 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
 | `weights.py` | a model's folder: int8 or float16 weights, vocabulary, draft table, card |
 | `ctranslate.py` | export to CTranslate2 |
+| `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
+| `uncached.py` | the paper's way: every call computes whole prefixes again |
+| `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
 | `drafting.py` | our drafts: longest-suffix matches of the query, and one of n-grams |
 | `rings.py` | ring digits as what they do, so that a ring is copied whatever its number |
@@ -46,6 +49,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tenfold.reactions.confidence import Calibration, calibrate
     from tenfold.reactions.copying import copied_spans
+    from tenfold.reactions.decoding import Decoded, decode
     from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.ngrams import NgramTable
@@ -53,9 +57,11 @@ if TYPE_CHECKING:
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
     from tenfold.reactions.tokens import Vocabulary, tokenize
+    from tenfold.reactions.windows import make_drafts
 
 __all__ = [
     "Calibration",
+    "Decoded",
     "Drafter",
     "Evaluation",
     "NgramTable",
@@ -67,7 +73,9 @@ __all__ = [
     "Vocabulary",
     "calibrate",
     "copied_spans",
+    "decode",
     "evaluate",
+    "make_drafts",
     "plan",
     "read_stock",
     "replay",
@@ -77,6 +85,7 @@ __all__ = [
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
     "Calibration": "confidence",
+    "Decoded": "decoding",
     "Drafter": "drafting",
     "Evaluation": "scoring",
     "NgramTable": "ngrams",
@@ -88,7 +97,9 @@ _HOME = {
     "Vocabulary": "tokens",
     "calibrate": "confidence",
     "copied_spans": "copying",
+    "decode": "decoding",
     "evaluate": "scoring",
+    "make_drafts": "windows",
     "plan": "planning",
     "read_stock": "planning",
     "replay": "oracle",
