@@ -1,6 +1,6 @@
 """Copied spans: what they say is in both texts, and is what the decoder accepted."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenfold.reactions.copying import Span, character_span, common_spans, copied_spans
@@ -10,6 +10,7 @@ texts = st.lists(st.sampled_from(["C", "N", "Cl", "(", ")"]), max_size=25)
 accepted = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 10)), max_size=5)
 
 
+@settings(deadline=None)
 @given(texts, texts, accepted)
 def test_a_span_is_the_same_in_both_texts_within_what_was_accepted_and_overlaps_no_other(source, target, accepted):
     spans = copied_spans(source, target, accepted)
@@ -25,11 +26,13 @@ def test_a_span_is_the_same_in_both_texts_within_what_was_accepted_and_overlaps_
         assert allowed >= set(range(span.target_start, place))
 
 
+@settings(deadline=None)
 @given(texts.filter(lambda text: len(text) >= 2))
 def test_a_text_is_one_copy_of_itself(text):
     assert common_spans(text, text) == [Span(0, 0, len(text))]
 
 
+@settings(deadline=None)
 @given(texts, texts)
 def test_characters_of_a_span_are_its_tokens(source, target):
     for span in common_spans(source, target):

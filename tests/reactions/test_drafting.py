@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -34,6 +34,7 @@ def ids(smiles: str) -> list[int]:
 
 
 @pytest.mark.parametrize("name", DRAFTERS)
+@settings(deadline=None)
 @given(source=tokens, prefix=tokens, width=st.integers(0, 7), length=st.integers(0, 9))
 def test_drafts_are_no_more_and_no_longer_than_asked_not_empty_and_none_begins_another(name, source, prefix, width, length):
     drafts = DRAFTERS[name].start(source).propose([BOS, *prefix], width, length)
@@ -44,6 +45,7 @@ def test_drafts_are_no_more_and_no_longer_than_asked_not_empty_and_none_begins_a
 
 
 @pytest.mark.parametrize("name", DRAFTERS)
+@settings(deadline=None)
 @given(source=tokens, prefixes=st.lists(tokens, min_size=1, max_size=4))
 def test_drafts_of_a_prefix_do_not_depend_on_the_prefixes_asked_before(name, source, prefixes):
     drafter = DRAFTERS[name]
@@ -54,6 +56,7 @@ def test_drafts_of_a_prefix_do_not_depend_on_the_prefixes_asked_before(name, sou
             assert used.propose(asked, 4, 12) == drafter.start(source).propose(asked, 4, 12)
 
 
+@settings(deadline=None)
 @given(source=tokens)
 def test_begin_end_and_padding_of_the_query_change_nothing(source):
     bare, dressed = (SuffixDrafter(VOCABULARY).start(query) for query in (source, [BOS, *source, EOS, 0, 0]))
@@ -84,6 +87,7 @@ def test_of_two_equal_matches_the_one_where_copying_left_off_comes_first():
     assert first == [[*ids("O"), EOS]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["c1ccccc1", "C1CC2CCC1CC2", "c1cc2c(cc1)ccc1c2cccc1", "C", "O"]), max_size=6))
 def test_ring_symbols_written_back_are_the_tokens_where_rings_take_the_lowest_free_number(parts):
     rings = RingSymbols(VOCABULARY)
@@ -91,6 +95,7 @@ def test_ring_symbols_written_back_are_the_tokens_where_rings_take_the_lowest_fr
     assert rings.write(rings.read(text, []), []) == text
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([VOCABULARY.numbers[token] for token in ("1", "2", "3", "%10", "C")]), max_size=30))
 def test_ring_symbols_of_any_digits_can_be_written(text):
     rings = RingSymbols(VOCABULARY)
@@ -104,6 +109,7 @@ def test_a_ring_that_is_not_open_ends_what_is_written():
     assert rings.write([carbon, rings.opening + 1, carbon], []) == [carbon]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 2), max_size=4), max_size=8), st.integers(0, 4))
 def test_distinct_keeps_the_order_and_drops_only_what_another_says(drafts, width):
     kept = distinct(drafts, width)
@@ -203,6 +209,7 @@ def test_a_hostile_table_is_refused_with_a_sentence(name, tmp_path: Path):
         NgramTable.load(tmp_path / "drafts.npz")
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.uint8, st.integers(0, 60)), hnp.arrays(np.uint16, st.just(3), elements=st.integers(0, 1)))
 def test_a_table_of_any_numbers_only_makes_drafts(noise, following):
     table = NgramTable(("C", "<ring 40>"), np.array([1, 2, 3], np.uint32), following, np.full(3, 255, np.uint8))

@@ -30,6 +30,7 @@ class _Fixed:
         return [draft[:length] for draft in self.drafts[len(prefix) % len(self.drafts)][:width]]
 
 
+@settings(deadline=None)
 @given(rows, st.lists(st.lists(st.lists(st.integers(2, 7), min_size=1, max_size=5), max_size=3), min_size=1, max_size=5))
 def test_calls_and_tokens_are_those_of_a_decoder_that_knows_the_answer(target, drafts):
     drafter, answer = _Fixed(drafts), [*target, EOS]
@@ -45,6 +46,7 @@ def test_calls_and_tokens_are_those_of_a_decoder_that_knows_the_answer(target, d
     assert found == (calls, pytest.approx(tokens / calls))
 
 
+@settings(deadline=None)
 @given(rows, rows, st.integers(1, 6), st.integers(1, 6))
 def test_windows_are_counted_like_drafts_that_never_change(source, target, count, length):
     from tenfold.reactions.windows import Windows
@@ -55,8 +57,8 @@ def test_windows_are_counted_like_drafts_that_never_change(source, target, count
     assert found.tokens_per_call == count * (length + 1)
 
 
-@given(st.lists(st.tuples(rows, rows), min_size=1, max_size=5))
 @settings(deadline=None)
+@given(st.lists(st.tuples(rows, rows), min_size=1, max_size=5))
 def test_no_decoding_needs_more_calls_than_greedy(pairs):
     sources, targets = zip(*pairs, strict=True)
     greedy = replay(sources, targets, "greedy")
