@@ -23,7 +23,8 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `drafting.py` | our drafts: longest-suffix matches of the query, and one of n-grams |
 | `rings.py` | ring digits as what they do, so that a ring is copied whatever its number |
 | `ngrams.py` | `NgramTable`: what usually follows, counted in training targets or in a user's known reactions |
-| `greedy.py` | greedy decoding: plain, speculative, and the paper's windows; with cache and without |
+| `greedy.py` | greedy decoding: plain, and speculative with any drafts |
+| `pace.py` | how many drafts a call verifies, and how long they are |
 | `beam.py` | beam search, and its exact replay by speculation |
 | `sbs.py` | the paper's speculative beam search |
 | `decoding.py` | `decode`: token ids in, token ids out, by any of these |

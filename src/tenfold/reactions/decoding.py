@@ -15,7 +15,7 @@ from tenfold.reactions.cached import CachedDecoder
 from tenfold.reactions.drafting import Drafter, SuffixDrafter
 from tenfold.reactions.greedy import GreedySearch
 from tenfold.reactions.network import Transformer, TransformerConfig
-from tenfold.reactions.pace import Pace
+from tenfold.reactions.pace import Pace, Plan
 from tenfold.reactions.sbs import SpeculativeBeamSearch
 from tenfold.reactions.tokens import BOS, PAD
 from tenfold.reactions.uncached import UncachedDecoder
@@ -68,8 +68,9 @@ def decode(
         n: outputs of a query; 1 for the first three.
         max_length: most tokens of an output, BOS and EOS included; never more than the network's positions.
         cache: False computes whole prefixes at every call, as the published code does.
-        draft_length: most tokens of a draft; default: chosen while decoding, 10 for the paper's.
-        draft_count: drafts verified together; default 1, for the paper's 23, or 10 for "sbs".
+        draft_length: most tokens of a draft; default: by `Plan`, 6 for "exact", 10 for the paper's.
+        draft_count: drafts of an output verified together; default: by `Plan`, 1 for "exact", 23 for the paper's, 10 for
+            "sbs".
         drafter: proposes drafts, default a `SuffixDrafter`; the paper's methods have their own.
         batch_size: most queries at a time; default all.
         time_limit: seconds after which the best outputs so far are returned.
@@ -126,14 +127,16 @@ def decode_rows(
         return [], 0
     if not all(sources):
         raise BadInput(f"Query {[bool(source) for source in sources].index(False)} holds no token.")
-    make = _maker(decoding, n, draft_length, draft_count, drafter)
+    rows = min(batch_size or len(sources), len(sources))
+    plan = Plan.of(rows, decoder.network.embedding.weight.device.type, draft_count, draft_length)
+    make = _maker(decoding, n, draft_length, draft_count, drafter, plan)
     most = decoder.network.config.positions
     searches = [make(source, min(limit, most)) for source, limit in zip(sources, limits, strict=True)]
-    return run(decoder, sources, searches, batch_size=batch_size or len(sources), best=n, time_limit=time_limit)
+    return run(decoder, sources, searches, batch_size=rows, best=n, time_limit=time_limit)
 
 
 def _maker(
-    decoding: Decoding, n: int, length: int | None, count: int | None, drafter: Drafter | None
+    decoding: Decoding, n: int, length: int | None, count: int | None, drafter: Drafter | None, plan: Plan
 ) -> Callable[[Sequence[int], int], Search]:
     """What makes the search of a query with its limit."""
     if decoding == "greedy":
@@ -142,10 +145,10 @@ def _maker(
         return lambda source, limit: BeamSearch(source, n, limit)
     if decoding == "speculative":
         ours = drafter or SuffixDrafter()
-        return lambda source, limit: GreedySearch(limit, ours.start(source), count or 1, Pace.of(length))
+        return lambda source, limit: GreedySearch(limit, ours.start(source), plan.width, plan.pace())
     if decoding == "exact":
         ours = drafter or SuffixDrafter()
-        return lambda source, limit: BeamSearch(source, n, limit, ours, count or 1, length or 8)
+        return lambda source, limit: BeamSearch(source, n, limit, ours, count or 1, length or 6)
     length = length or 10
     if decoding == "speculative-windows":
         count = count or 23
