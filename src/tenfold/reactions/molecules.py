@@ -24,11 +24,11 @@ _VALENCE = re.compile(r"Explicit valence for atom # (\d+) (\w+), (\d+), is great
 _NOT_IN_RING = re.compile(r"non-ring atom (\d+) marked aromatic")
 _LOGS = threading.Lock()
 # Counter-ions, acids and solvents of crystallisation that medicines and building blocks come with.
-_SALTS = frozenset(
+_SALTS = (
     "[Li+] [Na+] [K+] [Cs+] [Ag+] [Mg+2] [Ca+2] [Zn+2] [Ba+2] [NH4+] [F-] [Cl-] [Br-] [I-] [OH-] Cl Br I O "
     "O=[N+]([O-])[O-] O=S(=O)([O-])[O-] O=S(=O)(O)O O=S(=O)([O-])O O=P(O)(O)O O=C([O-])[O-] O=C([O-])O "
     "[O-][Cl+3]([O-])([O-])[O-] F[B-](F)(F)F F[P-](F)(F)(F)(F)F O=C(O)C(F)(F)F O=C([O-])C(F)(F)F CC(=O)[O-] CS(=O)(=O)O "
-    "CS(=O)(=O)[O-] O=C(O)C(=O)O O=C(O)C=CC(=O)O O=C(O)/C=C/C(=O)O O=C(O)/C=C\\C(=O)O".split()
+    "CS(=O)(=O)[O-] O=C(O)C(=O)O O=C(O)C=CC(=O)O O=C(O)/C=C/C(=O)O O=C(O)/C=C\\C(=O)O"
 )
 
 
@@ -172,7 +172,7 @@ def _stable(smiles: str) -> str:
 
 @lru_cache(maxsize=1)
 def _salts() -> frozenset[str]:
-    return frozenset(map(canonical_form, _SALTS))
+    return frozenset(map(canonical_form, _SALTS.split()))
 
 
 def _reason(smiles: str) -> BadInput:
