@@ -1,5 +1,6 @@
 """The `tenfold reactions` commands: parse, call, print."""
 
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from tenfold.core.errors import BadInput, CheckFailed
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Products of reactants, and reactants of a product, from SMILES; speculative decoding with the same strings, sooner.",
+    help="Products of reactants, and reactants of a product, by speculative decoding: the same strings, sooner.",
 )
 
 Input = Annotated[str, typer.Argument(metavar="IN", help="File (.smi .rsmi .csv .tsv .jsonl .rxn, .gz), - or one SMILES.")]
@@ -240,7 +241,7 @@ def _rows(source: str, column: str | None, form: str | None) -> Any:
 
     name = source.lower().removesuffix(".gz")
     looks_like_file = (
-        source == "-" or Path(source).exists() or name.endswith(tuple(f".{one}" for one in (*READS, "txt", "csv")))
+        source == "-" or os.path.exists(source) or name.endswith(tuple(f".{one}" for one in (*READS, "txt", "json", "tab")))
     )
     if looks_like_file or form is not None:
         return read_rows(source, column, form)

@@ -123,7 +123,13 @@ def stream(
 def answered(
     rows: Iterable[Row], model: Model, asked: Asked, batch_size: int = 64
 ) -> Iterator[tuple[list[tuple[Any, ...]], str]]:
-    """The lines of each row, in order, and the reason why it failed or an empty text; a batch is held at a time."""
+    """The lines of each row, in order, and the reason why it failed or an empty text; a batch is held at a time.
+
+    Raises:
+        BadInput: an option is out of range.
+    """
+    if batch_size < 1:
+        raise BadInput(f"batch_size is {batch_size}; it must be at least 1.")
     for part in _chunks(rows, batch_size):
         texts = [row.text for row in part if not row.error]
         found: Any = iter(model.answers(texts, asked, batch_size))

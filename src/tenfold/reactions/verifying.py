@@ -3,16 +3,22 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tenfold.core.errors import BadInput
 from tenfold.reactions.model import Asked, Model, Prediction
-from tenfold.reactions.tokens import BOS, tokenize
+from tenfold.reactions.molecules import read_query
+from tenfold.reactions.tokens import BOS, EOS, tokenize
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["TIE", "Difference", "Timed", "Verified", "time_decodings", "verify"]
 
 TIE = 1e-5
 """Two logits, or two sums of log-probabilities, that are nearer than this may change places in float32."""
+
+_SUMS_DIFFER = 1e-4
 
 
 class Difference(NamedTuple):
@@ -177,29 +183,39 @@ def _difference(
 ) -> Difference | None:
     for rank, (a, b) in enumerate(zip(plain, fast, strict=False), 1):
         if a.smiles != b.smiles:
-            apart = _logit_gap(model, text, a.smiles, b.smiles) if len(plain) == 1 else _sum_gap(a, b)
+            apart = _logit_gap(model, text, a.smiles, b.smiles) if len(plain) == 1 else _sum_gap(model, text, a, b)
             return Difference(row, text, rank, a.smiles, b.smiles, apart)
-        if abs(a.log_probability - b.log_probability) > 1e-4:
-            return Difference(row, text, rank, a.smiles, b.smiles, _sum_gap(a, b))
+        if abs(a.log_probability - b.log_probability) > _SUMS_DIFFER:
+            return Difference(row, text, rank, a.smiles, b.smiles, abs(a.log_probability - b.log_probability))
     if len(plain) != len(fast):
         return Difference(row, text, min(len(plain), len(fast)) + 1, "", "", float("inf"))
     return None
 
 
-def _sum_gap(a: Prediction, b: Prediction) -> float:
-    return abs(a.log_probability - b.log_probability)
+def _sum_gap(model: Model, text: str, plain: Prediction, fast: Prediction) -> float:
+    """The distance of the plain answer's sum to that of the fast answer, which is computed anew."""
+    import torch
+
+    numbers = model.vocabulary.encode(fast.smiles, keep_unknown=True) + ([] if fast.truncated else [EOS])
+    targets = torch.tensor([numbers], device=model.device)
+    with torch.inference_mode():
+        logits = model.network(_source(model, text), torch.tensor([[BOS, *numbers[:-1]]], device=model.device))
+        found = logits.float().log_softmax(-1).gather(2, targets[..., None]).sum()
+    return abs(float(found) - plain.log_probability)
 
 
 def _logit_gap(model: Model, text: str, first: str, second: str) -> float:
     """The distance of the two highest logits behind what both strings begin with, the prefix given as a whole."""
     import torch
 
-    from tenfold.reactions.molecules import read_query
-
     a, b = (tokenize(one) for one in (first, second))
     same = next((place for place, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1]), min(len(a), len(b)))
-    source = model.encode([read_query(text, model.task).smiles])
-    prefix = torch.tensor([[BOS, *model.vocabulary.encode("".join(a[:same]), keep_unknown=True)]], device=source.device)
+    prefix = [BOS, *model.vocabulary.encode("".join(a[:same]), keep_unknown=True)]
     with torch.inference_mode():
-        top = model.network(source, prefix)[0, -1].float().topk(2).values
+        logits = model.network(_source(model, text), torch.tensor([prefix], device=model.device))
+        top = logits[0, -1].float().topk(2).values
     return float(top[0] - top[1])
+
+
+def _source(model: Model, text: str) -> "Tensor":
+    return model.encode([read_query(text, model.task).smiles])
