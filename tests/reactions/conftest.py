@@ -1,5 +1,6 @@
 """A tiny network with random weights, and a decoder that recomputes everything at each token, to compare with."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -19,29 +20,36 @@ class Stored(NamedTuple):
     card: dict
 
 
-class Decoded(NamedTuple):
-    ids: list[list[list[int]]]
-    scores: list[list[float]]
-    calls: list[int]
+class Hypothesis(NamedTuple):
+    ids: list[int]
+    log_probability: float
+    is_complete: bool
 
 
-def whole_beam(model: Transformer, source_ids: Tensor, *, n: int = 1, max_length: int = 200, **_: object) -> Decoded:
+class Answer(NamedTuple):
+    hypotheses: list[Hypothesis]
+    calls: int
+
+
+def whole_beam(
+    model: Transformer, sources: Sequence[Sequence[int]], *, n: int = 1, max_length: int = 200, **_: object
+) -> tuple[list[Answer], int]:
     """Beam search without a cache, one query at a time; greedy decoding for n = 1."""
-    rows = [_beam(model, source[source != 0][None], n, max_length) for source in source_ids]
-    return Decoded(*map(list, zip(*rows, strict=True)))
+    answers = [_beam(model, torch.tensor([source]), n, max_length) for source in sources]
+    return answers, sum(one.calls for one in answers)
 
 
-def _beam(model: Transformer, source: Tensor, n: int, max_length: int) -> tuple[list[list[int]], list[float], int]:
+def _beam(model: Transformer, source: Tensor, n: int, max_length: int) -> Answer:
     beams, calls = [([BOS], 0.0)], 0
     with torch.inference_mode():
-        while calls < max_length and any(ids[-1] != EOS for ids, _ in beams):
+        while calls + 1 < max_length and any(ids[-1] != EOS for ids, _ in beams):
             calls += 1
             grown = [beam for beam in beams if beam[0][-1] == EOS]
             for ids, score in (beam for beam in beams if beam[0][-1] != EOS):
                 found = model(source, torch.tensor([ids]))[0, -1].log_softmax(-1).topk(n)
                 grown += [([*ids, int(i)], score + float(v)) for v, i in zip(found.values, found.indices, strict=True)]
             beams = sorted(grown, key=lambda beam: -beam[1])[:n]
-    return [ids[1:] for ids, _ in beams], [score for _, score in beams], calls
+    return Answer([Hypothesis(ids, score, ids[-1] == EOS) for ids, score in beams], calls)
 
 
 def made() -> Stored:

@@ -114,8 +114,8 @@ def test_verify_and_bench_report_equality_and_time():
 
 
 def test_evaluate_scores_known_reactions(tmp_path, monkeypatch, stored):
-    def short(network, ids, **options):
-        return whole_beam(network, ids, **{**options, "max_length": 8})
+    def short(network, sources, **options):
+        return whole_beam(network, sources, **{**options, "max_length": 8})
 
     monkeypatch.setattr(models, "load", lambda name, **_: models.Model(stored, decoder=short))
     path = tmp_path / "known.tsv"

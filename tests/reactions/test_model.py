@@ -16,16 +16,16 @@ SHORT = {"max_length": 12}
 
 
 class Counting:
-    """Counts the rows that are decoded, and has memory for `room` of them at once."""
+    """Counts the queries that are decoded, and has memory for `room` of them at once."""
 
     def __init__(self, room: int = 1000) -> None:
-        self.room, self.batches = room, []
+        self.room, self.asked = room, []
 
-    def __call__(self, network, ids, **options):
-        self.batches.append(len(ids))
-        if len(ids) > self.room:
+    def __call__(self, network, sources, *, batch_size, **options):
+        self.asked.append((len(sources), batch_size))
+        if min(len(sources), batch_size) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole_beam(network, ids, **options)
+        return whole_beam(network, sources, **options)
 
 
 def test_a_query_gives_an_answer_and_a_list_gives_a_list(model):
@@ -54,9 +54,9 @@ def test_a_repeated_query_is_computed_once_however_it_is_written(stored):
     model = Model(stored, decoder=counting)
     model.predict(["CCO.CC(=O)Cl", "OCC.CC(Cl)=O", "CCO.CC(=O)Cl"], **SHORT)
     model.predict("OCC.CC(Cl)=O", **SHORT)
-    assert counting.batches == [1]
+    assert [queries for queries, _ in counting.asked] == [1]
     model.predict("OCC.CC(Cl)=O", max_length=11)
-    assert counting.batches == [1, 1]
+    assert [queries for queries, _ in counting.asked] == [1, 1]
 
 
 def test_a_model_that_remembers_nothing_computes_again(stored):
@@ -64,7 +64,7 @@ def test_a_model_that_remembers_nothing_computes_again(stored):
     model = Model(stored, decoder=counting, remember=0)
     model.predict("CCO.CN", **SHORT)
     model.predict("CCO.CN", **SHORT)
-    assert counting.batches == [1, 1]
+    assert [queries for queries, _ in counting.asked] == [1, 1]
 
 
 def test_without_enough_memory_the_batch_is_halved_and_it_is_said(stored, capsys):
@@ -72,7 +72,7 @@ def test_without_enough_memory_the_batch_is_halved_and_it_is_said(stored, capsys
     model = Model(stored, decoder=counting)
     texts = ["CCO.CN", "CCO.C", "CO.C", "OB(O)C.CN"]
     assert len(model.predict(texts, batch_size=4, **SHORT)) == 4
-    assert counting.batches == [4, 2, 2]
+    assert counting.asked == [(4, 4), (4, 2)]
     assert "Not enough memory for 4 queries at once: going on with 2." in capsys.readouterr().err
     with pytest.raises(TenfoldError, match="not enough memory for a single query"):
         Model(stored, decoder=Counting(room=0)).predict("CCO.CN", **SHORT)
@@ -94,7 +94,7 @@ def test_another_failure_of_the_decoder_is_not_taken_for_missing_memory(stored):
         ({"batch_size": 0}, "batch_size is 0; it must be at least 1"),
         ({"draft_length": 0}, "draft_length is 0"),
         ({"draft_count": -1}, "draft_count is -1"),
-        ({"max_length": 0}, "max_length is 0; it must be from 1 to 255"),
+        ({"max_length": 0}, "max_length is 0; it must be from 1 to 256"),
         ({"search": "best"}, "search 'best' is unknown"),
     ],
 )

@@ -6,18 +6,19 @@ from tenfold.core.errors import BadInput
 from tenfold.reactions.model import Model
 from tenfold.reactions.tokens import EOS
 from tenfold.reactions.verifying import TIE, time_decodings, verify
-from tests.reactions.conftest import Decoded, whole_beam
+from tests.reactions.conftest import Answer, whole_beam
 
 pytest.importorskip("rdkit", reason="extra reactions is not installed")
 TEXTS = ["CCO.CC(=O)Cl", "C1CC", "CCO.N#CC=C", "CO.CC"]
 
 
-def wrong_when_fast(network, ids, *, decoding, **options):
+def wrong_when_fast(network, sources, *, decoding, **options):
     """A decoder that loses the last token of each speculative answer."""
-    found = whole_beam(network, ids, **options)
+    answers, calls = whole_beam(network, sources, **options)
     if decoding not in ("speculative", "exact"):
-        return found
-    return Decoded([[[*one[:-2], EOS] for one in row] for row in found.ids], found.scores, [1] * len(found.calls))
+        return answers, calls
+    shorter = [[one._replace(ids=[*one.ids[:-2], EOS], is_complete=True) for one in row.hypotheses] for row in answers]
+    return [Answer(row, 1) for row in shorter], len(shorter)
 
 
 @pytest.mark.parametrize("n", [1, 3])

@@ -8,7 +8,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
 
@@ -20,14 +19,13 @@ from tenfold.reactions.molecules import Query, check_tokens, read_query
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary, tokenize
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from tenfold.reactions.network import Transformer
 
 __all__ = ["GREEDY", "SEARCHES", "Asked", "Model", "Prediction", "Span", "Stored", "load"]
 
 GREEDY = ("greedy", "speculative", "speculative-windows")
 SEARCHES = ("beam", "exact", "sbs")
+_BATCHES_TOGETHER = 8
 
 
 class Span(NamedTuple):
@@ -73,7 +71,7 @@ class Asked:
     Attributes:
         decoding: one of `GREEDY`, or with n-best one of `SEARCHES`.
         n: answers to each query.
-        max_length: tokens of an answer, its end included.
+        max_length: tokens of an answer, begin and end included.
         cache: keep keys and values of earlier tokens; without it the decoder starts over at each token.
         draft_length: tokens of a draft; None chooses.
         draft_count: drafts of a call; None chooses.
@@ -101,7 +99,7 @@ class Asked:
         if self.decoding in GREEDY and self.n != 1:
             raise BadInput(f"n is {self.n}; {self.decoding} decoding gives 1.", f"Use one of {', '.join(SEARCHES)}.")
         most: dict[str, tuple[int | None, int]] = {
-            "n": (self.n, vocabulary), "max_length": (self.max_length, positions - 1),
+            "n": (self.n, vocabulary), "max_length": (self.max_length, positions),
             "draft_length": (self.draft_length, positions - 1), "draft_count": (self.draft_count, 1000),
         }  # fmt: skip
         for name, (value, limit) in most.items():
@@ -126,9 +124,11 @@ class Stored(Protocol):
 
 
 class Decoder(Protocol):
-    """`decoding.decode`, or what stands in for it."""
+    """`decoding.decode_rows`, or what stands in for it."""
 
-    def __call__(self, model: "Transformer", source_ids: "Tensor", **options: Any) -> Any: ...
+    def __call__(
+        self, model: "Transformer", sources: Sequence[Sequence[int]], **options: Any
+    ) -> tuple[Sequence[Any], int]: ...
 
 
 def load(name_or_folder: str | os.PathLike[str], *, device: str = "cpu", remember: int = 4096) -> "Model":
@@ -145,9 +145,8 @@ def load(name_or_folder: str | os.PathLike[str], *, device: str = "cpu", remembe
     from tenfold.reactions import weights
 
     device = torch_device(device)
-    place = Path(name_or_folder) if Path(name_or_folder).is_dir() else None
-    calibration = None if place is None else Calibration.read(place)
     stored = weights.read(name_or_folder)
+    calibration = None if stored.folder is None else Calibration.read(stored.folder)
     return Model(stored, source=str(name_or_folder), device=device, remember=remember, calibration=calibration)
 
 
@@ -185,10 +184,10 @@ class Model:
     @overload
     def predict(self, smiles: str, batch_size: int = ..., **options: Any) -> Prediction: ...
     @overload
-    def predict(self, smiles: Sequence[str], batch_size: int = ..., **options: Any) -> list[Prediction]: ...
+    def predict(self, smiles: list[str] | tuple[str, ...], batch_size: int = ..., **options: Any) -> list[Prediction]: ...
     def predict(
         self,
-        smiles: str | Sequence[str],
+        smiles: str | list[str] | tuple[str, ...],
         batch_size: int = 64,
         decoding: str = "speculative",
         max_length: int = 200,
@@ -220,10 +219,15 @@ class Model:
     ) -> list[Prediction]: ...
     @overload
     def nbest(
-        self, smiles: Sequence[str], n: int = ..., search: str = ..., batch_size: int = ..., **options: Any
+        self, smiles: list[str] | tuple[str, ...], n: int = ..., search: str = ..., batch_size: int = ..., **options: Any
     ) -> list[list[Prediction]]: ...
     def nbest(
-        self, smiles: str | Sequence[str], n: int = 10, search: str = "exact", batch_size: int = 1, **options: Any
+        self,
+        smiles: str | list[str] | tuple[str, ...],
+        n: int = 10,
+        search: str = "exact",
+        batch_size: int = 1,
+        **options: Any,
     ) -> list[Prediction] | list[list[Prediction]]:
         """The n likeliest answers that beam search finds, the best first, to a query or to each of a list.
 
@@ -281,13 +285,9 @@ class Model:
 
         return export(self.network, self.vocabulary, folder, quantization=quantization)
 
-    def encode(self, smiles: Sequence[str], *, keep_unknown: bool = False) -> "Tensor":
-        """Token ids of canonical queries (queries, tokens), begin and end included, padded on the right."""
-        import torch
-        from torch.nn.utils.rnn import pad_sequence
-
-        rows = [torch.tensor([BOS, *self.vocabulary.encode(one, keep_unknown=keep_unknown), EOS]) for one in smiles]
-        return pad_sequence(rows, batch_first=True, padding_value=PAD).to(self.device)
+    def numbers(self, smiles: str) -> list[int]:
+        """Token ids of a canonical query, begin and end included; a token that the model does not know as unknown."""
+        return [BOS, *self.vocabulary.encode(smiles, keep_unknown=True), EOS]
 
     def _all(self, texts: Sequence[str], asked: Asked, batch_size: int, is_single: bool) -> list[list[Prediction]]:
         found = self.answers(texts, asked, batch_size)
@@ -327,54 +327,53 @@ class Model:
         """Queries of similar length together; where the memory does not suffice, half as many at a time from then on."""
         left = sorted(smiles, key=lambda one: len(tokenize(one)))
         while left:
-            batch = left[:batch_size]
+            # More than a batch, for the decoder begins a new query whenever one ends.
+            group = left[: _BATCHES_TOGETHER * batch_size]
             try:
-                found = self._batch(batch, asked)
+                found = self._group(group, asked, batch_size)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
-                if len(batch) == 1:
+                at_once = min(batch_size, len(group))
+                if at_once == 1:
                     raise TenfoldError("There is not enough memory for a single query.", "Lower n or max_length.") from error
-                batch_size = len(batch) // 2
-                say(f"Not enough memory for {len(batch)} queries at once: going on with {batch_size}.")
+                batch_size = at_once // 2
+                say(f"Not enough memory for {at_once} queries at once: going on with {batch_size}.")
                 continue
-            yield from zip(batch, found, strict=True)
-            left = left[len(batch) :]
+            yield from zip(group, found, strict=True)
+            left = left[len(group) :]
 
-    def _batch(self, batch: Sequence[str], asked: Asked) -> list[list[Prediction]]:
+    def _group(self, group: Sequence[str], asked: Asked, batch_size: int) -> list[list[Prediction]]:
         begun = time.perf_counter()
-        ids = self.encode(batch, keep_unknown=asked.keep_unknown)
-        decoded = self._decode()(self.network, ids, **asked.options())
-        share = (time.perf_counter() - begun) * 1000 / len(batch)
-        made = partial(self._predictions, share=share)
-        return [made(*row) for row in zip(batch, decoded.ids, decoded.scores, decoded.calls, strict=True)]
+        sources = [self.numbers(one) for one in group]
+        answers, _ = self._decode()(self.network, sources, batch_size=batch_size, **asked.options())
+        share = (time.perf_counter() - begun) * 1000 / len(group)
+        return [self._predictions(query, answer, share) for query, answer in zip(group, answers, strict=True)]
 
     def _decode(self) -> Decoder:
         if self._decoder is None:
-            from tenfold.reactions.decoding import decode
+            from tenfold.reactions.decoding import decode_rows
 
-            self._decoder = decode
+            self._decoder = decode_rows
         return self._decoder
 
-    def _predictions(
-        self, query: str, ids: Sequence[Sequence[int]], scores: Sequence[float], calls: int, share: float
-    ) -> list[Prediction]:
-        texts = [self.vocabulary.decode(one) for one in ids]
+    def _predictions(self, query: str, answer: Any, share: float) -> list[Prediction]:
+        texts = [self.vocabulary.decode(one.ids) for one in answer.hypotheses]
+        scores = [float(one.log_probability) for one in answer.hypotheses]
         source = tokenize(query)
+        probabilities = self._probabilities(texts, scores, len(source))
         return [
             Prediction(
                 smiles=text,
                 probability=probability,
-                log_probability=float(score),
-                calls=int(calls),
-                copied=_copied(source, [self.vocabulary.tokens[i] for i in tokens if i not in (PAD, BOS, EOS)]),
+                log_probability=score,
+                calls=answer.calls,
+                copied=_copied(source, [self.vocabulary.tokens[i] for i in one.ids if i not in (PAD, BOS, EOS)]),
                 valid=canonical_form(text) != "",
-                truncated=EOS not in tokens,
+                truncated=not one.is_complete,
                 milliseconds=share,
             )
-            for text, tokens, score, probability in zip(
-                texts, ids, scores, self._probabilities(texts, scores, len(source)), strict=True
-            )
+            for text, score, probability, one in zip(texts, scores, probabilities, answer.hypotheses, strict=True)
         ]
 
     def _probabilities(self, texts: Sequence[str], scores: Sequence[float], tokens: int) -> list[float]:

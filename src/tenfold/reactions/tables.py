@@ -16,7 +16,7 @@ from tenfold.core.files import jsonable
 
 __all__ = ["COLUMNS", "READS", "WRITES", "Row", "header", "read_rows", "reading_form", "write_rows", "writing_form"]
 
-COLUMNS = ("input", "rank", "smiles", "log_prob", "probability", "valid", "n_calls", "ms", "note")
+COLUMNS: tuple[str, ...] = ("input", "rank", "smiles", "log_prob", "probability", "valid", "n_calls", "ms", "note")
 READS = ("smi", "rsmi", "csv", "tsv", "jsonl", "rxn")
 WRITES = ("csv", "tsv", "jsonl")
 

@@ -218,4 +218,6 @@ def _logit_gap(model: Model, text: str, first: str, second: str) -> float:
 
 
 def _source(model: Model, text: str) -> "Tensor":
-    return model.encode([read_query(text, model.task).smiles])
+    import torch
+
+    return torch.tensor([model.numbers(read_query(text, model.task).smiles)], device=model.device)
