@@ -43,36 +43,49 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.reactions.confidence import Calibration, calibrate
+    from tenfold.reactions.model import Model, Prediction, load
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
+    from tenfold.reactions.streaming import stream
     from tenfold.reactions.tokens import Vocabulary, tokenize
+    from tenfold.reactions.verifying import verify
 
 __all__ = [
     "Calibration",
     "Evaluation",
+    "Model",
+    "Prediction",
     "Transformer",
     "TransformerConfig",
     "Vocabulary",
     "calibrate",
     "evaluate",
+    "load",
     "plan",
     "read_stock",
+    "stream",
     "tokenize",
+    "verify",
 ]
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
     "Calibration": "confidence",
     "Evaluation": "scoring",
+    "Model": "model",
+    "Prediction": "model",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
     "calibrate": "confidence",
     "evaluate": "scoring",
+    "load": "model",
     "plan": "planning",
     "read_stock": "planning",
+    "stream": "streaming",
     "tokenize": "tokens",
+    "verify": "verifying",
 }
 
 
