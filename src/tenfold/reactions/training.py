@@ -247,7 +247,7 @@ def validation(data: Encoded, module: nn.Module, step: int, *, tokens: int = 819
         logits, wanted = module(source, target[:, :-1]), target[:, 1:]
         is_token = wanted != PAD
         hits = (logits.argmax(-1) == wanted) | ~is_token
-        loss += float(F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="sum"))
+        loss += F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="sum").item()
         right += float((hits & is_token).sum())
         whole += float(hits.all(1).sum())
         count += int(is_token.sum())
