@@ -9,13 +9,16 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 |---|---|
 | `tokens.py` | `tokenize`, `Vocabulary`: strict SMILES tokens |
 | `molecules.py` | RDKit: parsing with named errors, canonical form, atom maps, salts, reaction strings |
-| `alignment.py` | order-aligned pairs: the target written along the source, from atom maps or without |
+| `alignment.py` | root-aligned pairs: the target written along the source, from atom maps or without |
 | `corpus.py` | reactions from the data sets and from users' files, as the model is given them |
 | `network.py` | `TransformerConfig`, `Transformer`, presets, the published code's weights |
 | `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
 | `weights.py` | a model's folder: int8 or float16 weights, vocabulary, draft table, card |
 | `ctranslate.py` | export to CTranslate2 |
+| `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
+| `uncached.py` | the paper's way: every call computes whole prefixes again |
+| `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
 | `drafting.py` | our drafts: longest-suffix matches of the query, n-grams of training targets, one prefix tree |
 | `greedy.py` | greedy decoding: plain, speculative, and the paper's windows; with cache and without |
@@ -43,48 +46,69 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.reactions.confidence import Calibration, calibrate
+    from tenfold.reactions.corpus import Reaction
+    from tenfold.reactions.decoding import Decoded, decode
+    from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
     from tenfold.reactions.model import Model, Prediction, load
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
     from tenfold.reactions.streaming import stream
     from tenfold.reactions.tokens import Vocabulary, tokenize
+    from tenfold.reactions.training import train
     from tenfold.reactions.verifying import verify
+    from tenfold.reactions.windows import make_drafts
 
 __all__ = [
     "Calibration",
+    "Decoded",
+    "Drafter",
     "Evaluation",
     "Model",
     "Prediction",
+    "Reaction",
+    "RowDrafts",
+    "SuffixDrafter",
     "Transformer",
     "TransformerConfig",
     "Vocabulary",
     "calibrate",
+    "decode",
     "evaluate",
     "load",
+    "make_drafts",
     "plan",
     "read_stock",
     "stream",
     "tokenize",
+    "train",
     "verify",
 ]
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
     "Calibration": "confidence",
+    "Decoded": "decoding",
+    "Drafter": "drafting",
     "Evaluation": "scoring",
     "Model": "model",
     "Prediction": "model",
+    "Reaction": "corpus",
+    "RowDrafts": "drafting",
+    "SuffixDrafter": "drafting",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
     "calibrate": "confidence",
+    "decode": "decoding",
     "evaluate": "scoring",
     "load": "model",
+    "make_drafts": "windows",
     "plan": "planning",
     "read_stock": "planning",
     "stream": "streaming",
     "tokenize": "tokens",
+    "train": "training",
     "verify": "verifying",
 }
 
