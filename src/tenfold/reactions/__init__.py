@@ -14,10 +14,12 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `network.py` | `TransformerConfig`, `Transformer`, presets, the published code's weights |
 | `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
 | `weights.py` | a model's folder: int8 or float16 weights, vocabulary, draft table, card |
+| `conversion.py` | checkpoints of the published code as a model's folder |
 | `ctranslate.py` | export to CTranslate2 |
 | `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
 | `uncached.py` | the paper's way: every call computes whole prefixes again |
+| `pace.py` | how long the next draft is |
 | `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
 | `drafting.py` | our drafts: longest-suffix matches of the query, n-grams of training targets, one prefix tree |

@@ -169,6 +169,64 @@ def evaluate(
 
 
 @app.command()
+def train(
+    source: Annotated[Path, typer.Argument(metavar="REACTIONS", help="Tab-separated, with reactants and product.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model; the same command goes on.")],
+    task: Annotated[str, typer.Option(help="forward or retro.")] = "forward",
+    minutes: Annotated[float | None, typer.Option(min=0, help="Time budget; default 10.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps, in place of minutes.")] = None,
+    preset: Annotated[str, typer.Option(help="Shape: tiny, small, medium, product or retro (the paper's two).")] = "small",
+    start: Annotated[str | None, typer.Option(help="Model to go on from: forward, retro or a folder.")] = None,
+    align: Annotated[bool, typer.Option("--align/--no-align", help="Write targets along their sources.")] = True,
+    augment: Annotated[int, typer.Option(help="Pairs for each reaction that has an atom map.")] = 1,
+    held_out: Annotated[Path | None, typer.Option(help="Reactions to validate on.")] = None,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Its peak.")] = 1e-3,
+    tokens: Annotated[int, typer.Option(min=1, help="Of a batch.")] = 4000,
+    precision: Annotated[str, typer.Option(help="32-true or bf16-mixed.")] = "32-true",
+    devices: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and batches.")] = 0,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Train a model on your own reactions, from the start or from a model that is there."""
+    from tenfold.reactions.corpus import read_reactions
+    from tenfold.reactions.training import train as trained
+
+    aim: Any = task
+    model = trained(
+        source, aim, minutes=minutes, steps=steps, preset=preset, start=start, align=align, augment=augment, out=out,
+        held_out=[] if held_out is None else list(read_reactions(held_out)), learning_rate=learning_rate, tokens=tokens,
+        precision=precision, devices=devices, seed=seed, device=device,
+    )  # fmt: skip
+    words = f"{model.card['steps']} steps in {model.card['minutes']} minutes on {model.card['rows']} pairs. Written: {out}"
+    emit({**model.card, "out": str(out)}, as_json, words)
+
+
+@app.command()
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="Weights of the published code (.pt, .ckpt).")],
+    vocabulary: Annotated[Path, typer.Argument(help="Its vocabulary (.json).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    task: Annotated[str, typer.Option(help="forward or retro.")] = "forward",
+    heads: Annotated[int, typer.Option(min=1, help="Of attention.")] = 8,
+    precision: Annotated[str, typer.Option(help="float32, float16 or int8.")] = "float32",
+    as_json: Json = False,
+) -> None:
+    """Make a model of the published code's checkpoint."""
+    from tenfold.reactions import weights
+    from tenfold.reactions.conversion import convert as converted
+    from tenfold.reactions.corpus import TASKS
+
+    if task not in TASKS or precision not in ("float32", "float16", "int8"):
+        raise BadInput(f"--task {task} or --precision {precision} is unknown.", "See tenfold reactions convert --help.")
+    aim: Any = task
+    kept: Any = precision
+    stored = converted(checkpoint, vocabulary, aim, heads=heads)
+    weights.write(out, stored, precision=kept)
+    emit({"out": str(out), "config": stored.network.config.model_dump()}, as_json, f"Written: {out}")
+
+
+@app.command()
 def export(
     folder: Annotated[Path, typer.Argument(help="To write; empty or not there.")],
     model: Name = "forward",
