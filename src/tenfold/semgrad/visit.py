@@ -132,8 +132,7 @@ class Made:
             Section("Scores", self.notice, [Table(("", ""), scores)], figures),
             Section("Instructions", "", [Table(("step", "instruction of", "before", "after"), texts)]),
         ]
-        made = write_report(folder, "Semantic gradient descent", sections, lead=self.notice)
-        return made.rename(folder / "report.html")
+        return write_report(folder, "Semantic gradient descent", sections, lead=self.notice, name="report.html")
 
     def _before(self, step: int) -> Graph:
         return self.start if step <= 1 else self.start.with_instructions(self.history[step - 2].instructions)
