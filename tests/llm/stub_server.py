@@ -190,7 +190,7 @@ class StubServer:
         return await _send(writer, 200, data, {"content-encoding": "gzip"})
 
     async def _endless(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str, **how: Any) -> bool:
-        """A body that goes on until the client hangs up: plain, or a gzip stream of which a kilobyte swells to a megabyte."""
+        """A body that goes on until the client hangs up: plain, or gzip of which a kilobyte swells to a megabyte."""
         packer = zlib.compressobj(9, zlib.DEFLATED, 31) if how.get("gzip") else None
         headers = {"transfer-encoding": "chunked", **({"content-encoding": "gzip"} if packer else {})}
         lines = [f"HTTP/1.1 {how.get('status', 200)} X", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
