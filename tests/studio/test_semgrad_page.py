@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.semgrad import pipeline
+
 pytestmark = pytest.mark.browser
 
 
@@ -51,3 +53,34 @@ def test_an_edited_instruction_runs_one_sample_again_by_keyboard(studio, page):
     page.get_by_role("button", name="Run this sample again").focus()
     page.keyboard.press("Enter")
     page.locator(".semgrad td", has_text="unknown").first.wait_for()
+
+
+def upload(page, place, file):
+    """Give a file to an upload box. While Gradio draws the box anew, what is given is lost: then again."""
+    from playwright.sync_api import TimeoutError as NotShown
+
+    for patience in (10_000, 20_000, 60_000):
+        box = page.locator("input[type=file]").nth(place)
+        box.wait_for(state="attached")
+        box.set_input_files(file)
+        try:
+            return page.get_by_text(file.name).first.wait_for(timeout=patience)
+        except NotShown:
+            continue
+    raise AssertionError(f"{file.name} is not shown")
+
+
+def test_bad_uploads_are_the_same_sentences_as_on_the_command_line(studio, page, tmp_path):
+    loop = [{**pipeline.NODES[0], "inputs": ["question", "answer"]}, *pipeline.NODES[1:]]
+    (tmp_path / "graph.json").write_text(json.dumps({"nodes": loop}))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pipeline.questions(8)))
+    page.goto(f"{studio.url}/semgrad")
+    page.get_by_label("Task").click()
+    page.get_by_role("option", name="My graph and questions").click()
+    page.get_by_role("button", name="Optimise", exact=True).click()
+    page.get_by_text("Upload a graph.").first.wait_for()
+    upload(page, 1, tmp_path / "rows.jsonl")
+    upload(page, 0, tmp_path / "graph.json")
+    page.get_by_role("button", name="Optimise", exact=True).click()
+    page.get_by_text("The graph has a cycle").first.wait_for()
+    assert "Traceback" not in page.content()
