@@ -88,7 +88,7 @@ def chromium():
 
 @pytest.fixture
 def page(chromium):
-    """A tab of its own, which remembers every address that it asked for."""
+    """A page of its own browser context; `requests` lists the addresses that it asked for."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     found = context.new_page()
     found.set_default_timeout(60_000)
@@ -96,13 +96,3 @@ def page(chromium):
     found.on("request", lambda request: found.requests.append(request.url))
     yield found
     context.close()
-
-
-def upload(page, label: str, file: Path) -> None:
-    """Give a file to the upload box that has this label, and wait until the box lists it.
-
-    The list shows stem and ending apart: the whole name stands in its label alone, and as text only while the bytes travel.
-    """
-    box = page.locator(".block", has=page.locator("[data-testid=block-label]", has_text=label))
-    box.locator("input[type=file]").set_input_files(file)
-    box.get_by_label(file.name, exact=True).wait_for()

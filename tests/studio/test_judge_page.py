@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.judge.models import png
-
-from .conftest import upload
+from tests.studio.uploads import upload
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +60,7 @@ def test_uploaded_workspaces_are_judged_and_hostile_names_stay_text(studio, page
     page.get_by_role("button", name="Judge", exact=True).click()
     page.get_by_text("Say what was asked for").first.wait_for()
     page.get_by_label("Or requirements as text, one a line").fill(CRITERIA)
-    upload(page, "Workspaces", tmp_path / "work.zip")
+    upload(page, "Workspaces (zip or tar", tmp_path / "work.zip")
     page.get_by_role("button", name="Judge", exact=True).click()
     page.locator(".judge figure img").first.wait_for()
     page.get_by_text("It changed nothing").wait_for()
@@ -77,7 +76,7 @@ def test_labels_are_drawn_beside_both_floors_by_keyboard(studio, page, tmp_path)
     rows += [f"t{n % 4},{n},Criterion {n} is <b>met</b>.,{n % 2},{int(n % 3 == 0)}" for n in range(24)]
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     page.goto(f"{studio.url}/judge")
-    upload(page, "Labels", tmp_path / "labels.csv")
+    upload(page, "Labels (CSV)", tmp_path / "labels.csv")
     page.get_by_role("button", name="Compare").focus()
     page.keyboard.press("Enter")
     page.locator(".judge td", has_text="floor: always the same verdict").wait_for()

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.semgrad import pipeline
-
-from .conftest import upload
+from tests.studio.uploads import upload
 
 pytestmark = pytest.mark.browser
 
@@ -55,8 +54,8 @@ def test_bad_uploads_are_the_same_sentences_as_on_the_command_line(studio, page,
     page.get_by_role("option", name="My graph and questions").click()
     page.get_by_role("button", name="Optimise", exact=True).click()
     page.get_by_text("Upload a graph.").first.wait_for()
-    upload(page, "Questions", tmp_path / "rows.jsonl")
-    upload(page, "Graph (JSON", tmp_path / "graph.json")
+    upload(page, "Questions (JSON lines)", tmp_path / "rows.jsonl")
+    upload(page, "Graph (JSON or YAML)", tmp_path / "graph.json")
     page.get_by_role("button", name="Optimise", exact=True).click()
     page.get_by_text("The graph has a cycle").first.wait_for()
     assert "Traceback" not in page.content()
