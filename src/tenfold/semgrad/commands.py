@@ -228,7 +228,7 @@ def export(
         write_atomic(out, text)
         say(f"Written: {out}")
     written = None if out is None else str(out)
-    emit({"format": to, "text": text, "file": written}, as_json, "" if out is not None else text)
+    emit({"format": to, "text": text, "file": written}, as_json, (lambda: None) if out is not None else text)
 
 
 _ROW = {"method", "metric", "value", "low", "high", "seeds", "seconds", "condition"}
