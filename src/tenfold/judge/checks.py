@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from tenfold.judge.artefacts import LEAST_WORDS
+from tenfold.judge.collector import held_back
 from tenfold.judge.criterion import Criterion, Target, significant
 from tenfold.judge.facts import Call, Code, Definition, Facts
 from tenfold.judge.injection import without_criteria
@@ -74,7 +75,8 @@ class Scene:
         """Every source file that has facts, also notebooks and pages, by path."""
         paths = [path for path, info in self.workspace.files.items() if info.kind in CODE]
         self.known.prepare(paths)
-        found = {path: self.known[path].code for path in paths}
+        with held_back():
+            found = {path: self.known[path].code for path in paths}
         return {path: code for path, code in found.items() if code is not None}
 
     @cached_property
