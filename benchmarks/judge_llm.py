@@ -13,20 +13,18 @@ path that a criterion names: what is measured is calls and time, not verdicts.
 import argparse
 import asyncio
 import base64
-import contextlib
 import gzip
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("DEEPEVAL_TELEMETRY_OPT_OUT", "YES")
+
+from stub_process import served
 
 from tenfold.core.console import table
 from tenfold.judge.criterion import parse
@@ -36,22 +34,8 @@ from tenfold.judge.types import Report, Requirements
 from tenfold.judge.workspace import Workspace
 from tenfold.llm.client import Client
 
-ROOT = Path(__file__).resolve().parents[1]
 IN_FLIGHT, SEQUENTIAL, VERDICTS = 32, 5, 64
 ANSWER = '<SATISFIED> {"score": 9, "reason": "It is there."}'
-
-
-@contextlib.contextmanager
-def served(latency: float) -> Iterator[str]:
-    """Address of a server in another process that says yes to everything."""
-    command = [sys.executable, "-m", "tests.llm.stub_server", "--latency", str(latency), "--answer", ANSWER]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
 
 
 def cases(count: int) -> list[Case]:
@@ -134,7 +118,7 @@ def rows(latency: float, count: int) -> list[dict[str, Any]]:
     """Everything that is measured, in one run."""
     work = cases(count)
     asked = sum(len(case.requirements) for case in work)
-    with served(latency) as url:
+    with served(latency, ANSWER) as url:
         ours(url, work[:1], "llm-single")  # imports
         found: dict[str, float] = {"requirements": asked}
         for engine in ("llm", "hybrid", "llm-single"):
