@@ -136,7 +136,7 @@ class _Reader:
     def _body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
             kind = type(statement)
-            if kind is ast.Expr and type(statement.value) is ast.Constant:  # pyright: ignore[reportAttributeAccessIssue]
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
                 continue
             if kind not in _SILENT:
                 self.statements += 1
@@ -364,20 +364,20 @@ def _truth(test: ast.expr) -> bool | None:
 
 def _strings(node: ast.expr, literals: dict[str, tuple[str, ...]], depth: int = 0) -> tuple[str, ...]:
     """Short literal texts in an argument: names and paths, not sentences."""
-    kind = type(node)
-    if kind is ast.Constant:
+    if isinstance(node, ast.Constant):
         value = node.value
-        if type(value) is str and 0 < len(value) <= _LONGEST and value.count(" ") < _MOST_WORDS and "\n" not in value:
+        if isinstance(value, str) and 0 < len(value) <= _LONGEST and value.count(" ") < _MOST_WORDS and "\n" not in value:
             return (value,)
         return ()
-    if kind is ast.Name:
+    if isinstance(node, ast.Name):
         return literals.get(node.id, ())
-    if kind is ast.Attribute:
+    if isinstance(node, ast.Attribute):
         return literals.get(node.attr, ())
-    if depth > 3 or kind not in _INNER:
+    inner = _INNER.get(type(node))
+    if depth > 3 or inner is None:
         return ()
     found: list[str] = []
-    for one in _INNER[kind](node):
+    for one in inner(node):
         found += _strings(one, literals, depth + 1)
     return (*_joined(node, found), *found) if found else ()
 
