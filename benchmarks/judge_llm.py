@@ -9,8 +9,8 @@ path that a criterion names: what is measured is calls and time, not verdicts.
 
 Measured on two cores at a load of 20, 2 s latency, 55 tasks, 365 requirements, beside DeepEval 4.3.1: the agent 49 s and 423
 calls, the published pattern 1,522 s (extrapolated from 5 requirements) and 730 calls: 31 times as long. Hybrid 8.4 s and 25
-calls, one call each 35 s and 365. Of a verdict, 32 at once: 0.13 s and 13 ms of CPU here, 0.46 s and 88 ms by G-Eval: 3.4 and
-6.6 times as much.
+calls, one call each 35 s and 365. Of a verdict, 32 at once: 0.13 s and 13 ms of CPU here, 0.46 s and 88 ms by G-Eval: 3.4
+and 6.6 times as much.
 
     TENFOLD_DATA=... python benchmarks/judge_llm.py --json [--latency 2] [--tasks 55]
 """
