@@ -101,7 +101,7 @@ def run(
 
     Args:
         decoder: with a cache or without.
-        sources: token ids with begin and end, without padding.
+        sources: token ids with begin and end, without padding; at least one query.
         searches: one a query.
         batch_size: most queries at a time.
         best: how many likeliest next tokens the searches need.
@@ -112,7 +112,7 @@ def run(
     """
     deadline = float("inf") if time_limit is None else time.monotonic() + time_limit
     queue = sorted(range(len(sources)), key=lambda number: len(sources[number]))
-    rows = decoder.rows(min(batch_size, len(sources)), max(map(len, sources), default=0), best)
+    rows = decoder.rows(min(batch_size, len(sources)), max(map(len, sources)), best)
     answers: dict[int, Answer] = {}
     at_work: list[_Work] = []
     calls = 0

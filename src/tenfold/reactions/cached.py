@@ -243,7 +243,10 @@ class _Alone(NamedTuple):
 
 
 class _Together(NamedTuple):
-    """How the nodes of several rows look at their caches and queries; `into` and `out` pad the packed nodes and pack them again."""
+    """How the nodes of several rows look at their caches and queries.
+
+    `into` pads the packed nodes to rows of one width, `out` packs them again; none where all are equally many.
+    """
 
     rows: int
     end: int

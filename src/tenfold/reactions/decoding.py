@@ -66,7 +66,7 @@ def decode(
             paper's drafts); "beam"; "exact" (the same list, sooner); "sbs" (the paper's speculative beam search, another
             list).
         n: outputs of a query; 1 for the first three.
-        max_length: most tokens of an output, BOS and EOS included.
+        max_length: most tokens of an output, BOS and EOS included; never more than the network's positions.
         cache: False computes whole prefixes at every call, as the published code does.
         draft_length: most tokens of a draft; default: chosen while decoding, 10 for the paper's.
         draft_count: drafts verified together; default 1, for the paper's 23, or 10 for "sbs".
@@ -75,7 +75,7 @@ def decode(
         time_limit: seconds after which the best outputs so far are returned.
 
     Raises:
-        BadInput: an argument is out of its range, or a query or `max_length` exceeds the network's positions.
+        BadInput: an argument is out of its range, or a query has more tokens than the network has positions.
     """
     if source_ids.dim() != 2:
         raise BadInput(f"source_ids has {source_ids.dim()} dimensions; it must be (batch, source).")
@@ -122,10 +122,13 @@ def decode_rows(
     limits = [max_length] * len(sources) if isinstance(max_length, int) else list(max_length)
     decoder = _decoder(model, cache)
     _check(decoder.network.config, decoding, n, limits, draft_length, draft_count, batch_size, time_limit)
+    if not sources:
+        return [], 0
     if not all(sources):
         raise BadInput(f"Query {[bool(source) for source in sources].index(False)} holds no token.")
     make = _maker(decoding, n, draft_length, draft_count, drafter)
-    searches = [make(source, limit) for source, limit in zip(sources, limits, strict=True)]
+    most = decoder.network.config.positions
+    searches = [make(source, min(limit, most)) for source, limit in zip(sources, limits, strict=True)]
     return run(decoder, sources, searches, batch_size=batch_size or len(sources), best=n, time_limit=time_limit)
 
 
@@ -185,7 +188,7 @@ def _check(
     if n > config.vocabulary_size:
         raise BadInput(f"n is {n}; a vocabulary of {config.vocabulary_size} tokens cannot give so many.")
     for limit in limits:
-        if not 2 <= limit <= config.positions:
-            raise BadInput(f"max_length is {limit}; it must be in [2, {config.positions}], the network's positions.")
+        if limit < 2:
+            raise BadInput(f"max_length is {limit}; it must be at least 2, for begin and end.")
     if time_limit is not None and time_limit < 0:
         raise BadInput(f"time_limit is {time_limit}; it must not be negative.")
