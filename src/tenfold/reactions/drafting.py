@@ -1,4 +1,4 @@
-"""Drafts: guesses at how an output goes on, which one call of the decoder verifies. A bad draft costs time, never the result."""
+"""Drafts: guesses at how an output goes on, verified by one call of the decoder. A bad draft costs time, never the result."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -48,7 +48,7 @@ class SuffixDrafter:
         """Set up.
 
         Args:
-            separator: the token between the query's molecules (`.`), where a copied span ends with `EOS`; none: copy across it.
+            separator: the token between molecules (`.`), where a copied span ends with `EOS`; none: copy across it.
         """
         self._separator = separator
 
