@@ -5,6 +5,8 @@ applications", J. Cheminform. 17, arXiv 2407.09685. A product shares long substr
 query are drafts that one call of the decoder verifies together. Greedy speculation and the exact n-best search give the
 same strings as plain decoding; the paper's speculative beam search is approximate, and is called so.
 
+The system is under way: no trained model is part of it yet, nor a page, a stop on the tour and the experiment.
+
 | file | holds |
 |---|---|
 | `tokens.py` | `tokenize`, `Vocabulary`: strict SMILES tokens |
@@ -22,7 +24,9 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `pace.py` | how long the next draft is |
 | `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
-| `drafting.py` | our drafts: longest-suffix matches of the query, n-grams of training targets, one prefix tree |
+| `drafting.py` | our drafts: longest-suffix matches of the query, and one of n-grams |
+| `rings.py` | ring digits as what they do, so that a ring is copied whatever its number |
+| `ngrams.py` | `NgramTable`: what usually follows, counted in training targets or in a user's known reactions |
 | `greedy.py` | greedy decoding: plain, speculative, and the paper's windows; with cache and without |
 | `beam.py` | beam search, and its exact replay by speculation |
 | `sbs.py` | the paper's speculative beam search |
@@ -39,8 +43,7 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `expansion.py` | a model's answers as planners want them |
 | `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
 | `planning.py` | molecules solved within a time limit, speculative against plain |
-| `pictures.py` | drawings of molecules, coloured copies, curves |
-| `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
+| `commands.py` | command line |
 """
 
 from importlib import import_module
@@ -48,11 +51,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.reactions.confidence import Calibration, calibrate
+    from tenfold.reactions.copying import copied_spans
     from tenfold.reactions.corpus import Reaction
     from tenfold.reactions.decoding import Decoded, decode
     from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
     from tenfold.reactions.model import Model, Prediction, load
     from tenfold.reactions.network import Transformer, TransformerConfig
+    from tenfold.reactions.ngrams import NgramTable
+    from tenfold.reactions.oracle import Replay, replay
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
     from tenfold.reactions.streaming import stream
@@ -67,20 +73,24 @@ __all__ = [
     "Drafter",
     "Evaluation",
     "Model",
+    "NgramTable",
     "Prediction",
     "Reaction",
+    "Replay",
     "RowDrafts",
     "SuffixDrafter",
     "Transformer",
     "TransformerConfig",
     "Vocabulary",
     "calibrate",
+    "copied_spans",
     "decode",
     "evaluate",
     "load",
     "make_drafts",
     "plan",
     "read_stock",
+    "replay",
     "stream",
     "tokenize",
     "train",
@@ -96,12 +106,15 @@ _HOME = {
     "Model": "model",
     "Prediction": "model",
     "Reaction": "corpus",
+    "NgramTable": "ngrams",
+    "Replay": "oracle",
     "RowDrafts": "drafting",
     "SuffixDrafter": "drafting",
     "Transformer": "network",
     "TransformerConfig": "network",
     "Vocabulary": "tokens",
     "calibrate": "confidence",
+    "copied_spans": "copying",
     "decode": "decoding",
     "evaluate": "scoring",
     "load": "model",
@@ -109,6 +122,7 @@ _HOME = {
     "plan": "planning",
     "read_stock": "planning",
     "stream": "streaming",
+    "replay": "oracle",
     "tokenize": "tokens",
     "train": "training",
     "verify": "verifying",

@@ -48,6 +48,10 @@ class Reaction(NamedTuple):
     atom_map: str = ""
 
 
+# Reactions, task, copies, and the seed of the copies.
+_Work = tuple[Sequence[Reaction], Task, int, tuple[int, int]]
+
+
 class Pair(NamedTuple):
     """What a model reads and what it is to write."""
 
@@ -110,12 +114,12 @@ def aligned_pairs(
         seed: of these atoms.
         workers: processes; None = one per core.
     """
-    chunks = [(reactions[i : i + _CHUNK], task, copies, (seed, i)) for i in range(0, len(reactions), _CHUNK)]
+    chunks: list[_Work] = [(reactions[i : i + _CHUNK], task, copies, (seed, i)) for i in range(0, len(reactions), _CHUNK)]
     made = parallel_map(_aligned_chunk, chunks, workers=workers, title="Aligning reactions")
     return [pair for part in made for pair in part]
 
 
-def _aligned_chunk(work: tuple[Sequence[Reaction], Task, int, tuple[int, int]]) -> list[Pair]:
+def _aligned_chunk(work: _Work) -> list[Pair]:
     reactions, task, copies, seed = work
     draw = np.random.default_rng(seed)
     return [pair for reaction in reactions for pair in _aligned(reaction, task, copies, draw)]

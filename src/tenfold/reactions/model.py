@@ -351,11 +351,10 @@ class Model:
         return [self._predictions(query, answer, share) for query, answer in zip(group, answers, strict=True)]
 
     def _decode(self) -> Decoder:
-        if self._decoder is None:
-            from tenfold.reactions.decoding import decode_rows
+        from tenfold.reactions import decoding
 
-            self._decoder = decode_rows
-        return self._decoder
+        usual: Any = decoding.decode_rows
+        return self._decoder or usual
 
     def _predictions(self, query: str, answer: Any, share: float) -> list[Prediction]:
         texts = [self.vocabulary.decode(one.ids) for one in answer.hypotheses]
