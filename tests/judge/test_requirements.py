@@ -239,7 +239,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values)
 def test_whatever_is_given_is_read_or_refused_in_a_sentence(value) -> None:
     for source in (value, json.dumps(value), yaml.safe_dump(value)):

@@ -1,0 +1,200 @@
+"""Decoders side by side on held-out reactions, in one run, one thread, float32, with the same weights.
+
+The paper's scheme keeps no key-value cache: every call decodes the whole prefix again, for every draft. Here it is our own
+writing of it (`cache=False`), beside our cached decoding, our speculation, CTranslate2 and transformers (see
+`reactions_peers.py`). Milliseconds of processor and of wall time a reaction, the fastest of the repeats; calls a reaction;
+times faster than cached greedy, or than cached beam search; the share of answers that equal theirs.
+
+What a reaction must cost at least, d wide, F inner, L decoder layers, V tokens: a call of the decoder reads
+4 (L (6 d^2 + 2 d F) + d V) bytes of weights, and computes half as many FLOPs for each token that it verifies. For the small
+preset (d = 128, F = 512, L = 4, V = 300) that is 3.8 MB, which stays in the cache of a core (about 0.1 ms at 40 GB/s), and
+1.9 MFLOP a token (0.1 ms at 20 GFLOP/s for single tokens); for the paper's shape (d = 256, F = 2048) 23 MB and 12 MFLOP,
+about 1 ms each. A target of 41 tokens takes 42 calls without drafts and 7 to 8 with them, which verify 20 to 60 tokens each.
+What is measured above that is the cost of launching some 60 small operators a call: at batch size 1 calls are what counts.
+At 32 the rows share weights and launches, and floating-point work counts.
+
+    TENFOLD_DATA=... python benchmarks/reactions.py --model forward --json          # a few minutes
+    TENFOLD_DATA=... python benchmarks/reactions.py --model retro --n 10 --rows 20
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import math
+import os
+import tempfile
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from reactions_peers import Answers, CTranslate2, Transformers
+from torch import nn
+
+from tenfold import reactions
+from tenfold.core.console import table
+from tenfold.core.errors import BadInput
+from tenfold.core.extras import is_installed
+from tenfold.core.files import jsonable
+from tenfold.core.progress import track
+from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary
+
+LIMIT = 200
+Decoder = Callable[[Sequence[Sequence[int]], int], tuple[Answers, float]]
+
+
+class Timed(NamedTuple):
+    """One decoder at one batch size: milliseconds and calls a reaction, and the share of answers equal to the baseline's."""
+
+    decoder: str
+    batch_size: int
+    n: int
+    processor: float
+    wall: float
+    calls: float
+    ratio: float
+    equal: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="forward", help="forward, retro, or a model's folder")
+    parser.add_argument("--task", choices=("forward", "retro"), help="default: the model's name")
+    parser.add_argument("--rows", type=int, default=64, help="held-out reactions")
+    parser.add_argument("--batch", default="1,8,32", help="batch sizes")
+    parser.add_argument("--n", type=int, default=1, help="answers: 1 is greedy, more are beams")
+    parser.add_argument("--repeats", type=int, default=2, help="the fastest counts")
+    parser.add_argument("--without", default="", help="decoders to leave out, by parts of their names, commas between")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    model: Any = reactions.load(arguments.model)
+    task = arguments.task or ("retro" if arguments.model == "retro" else "forward")
+    queries = [model.vocabulary.encode(text) for text in held_out(task, arguments.rows, model.vocabulary)]
+    left_out = [part for part in arguments.without.split(",") if part]
+    with tempfile.TemporaryDirectory() as folder:
+        decoders = dict(chosen(model, arguments.n, Path(folder), left_out))
+        rows = [
+            one
+            for size in map(int, arguments.batch.split(","))
+            for one in measure(decoders, queries, size, arguments.n, arguments.repeats)
+        ]
+    if arguments.json:
+        print(json.dumps(jsonable({"model": arguments.model, "rows": [row._asdict() for row in rows]})))
+    else:
+        columns = ("decoder", "batch", "n", "ms CPU", "ms wall", "calls", "times faster", "equal")
+        table(columns, [(*row[:3], *(f"{value:.3g}" for value in row[3:])) for row in rows])
+
+
+def held_out(task: str, count: int, vocabulary: Vocabulary) -> list[str]:
+    """Queries of test rows, evenly spread over the file, that have no token which the model does not know."""
+    name = {"forward": "uspto_mit_test38k.tsv.gz", "retro": "uspto_50k_test.tsv.gz"}[task]
+    with gzip.open(Path(os.environ["TENFOLD_DATA"]) / "reactions" / name, "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    found = []
+    for row in rows[:: max(1, len(rows) // (2 * count))]:
+        parts = f"{row['reactants']}.{row.get('reagents') or ''}".split(".")
+        query = row["product"] if task == "retro" else ".".join(sorted(part for part in parts if part))
+        try:
+            vocabulary.encode(query)
+        except BadInput:
+            continue
+        found.append(query)
+    return found[:count]
+
+
+def chosen(model: Any, n: int, folder: Path, left_out: Sequence[str]) -> Iterator[tuple[str, Decoder]]:
+    """The decoders by name; the first one is the baseline of ratios and of equality."""
+    for name, options in (GREEDY if n == 1 else NBEST).items():
+        if not any(part in name for part in left_out):
+            yield name, ours(model, n, **options)
+    if is_installed("ctranslate2") and "ctranslate2" not in left_out:
+        for compute in ("float32", "int8"):
+            engine = CTranslate2(model.network, model.vocabulary, folder / "ctranslate2", compute=compute)
+            yield f"CTranslate2, {compute}", peer(engine, n)
+    if is_installed("transformers") and "transformers" not in left_out and model.network.config.norm == "pre":
+        engine = Transformers(model.network)
+        yield "transformers", peer(engine, n)
+        if n == 1:
+            yield "transformers, prompt lookup of 10", peer(engine, n, lookup=10)
+
+
+GREEDY: dict[str, dict[str, Any]] = {
+    "cached greedy": {"decoding": "greedy"},
+    "speculative": {"decoding": "speculative"},
+    "cached windows, 23 of 10": {"decoding": "speculative-windows", "draft_count": 23, "draft_length": 10},
+    "no cache, greedy": {"decoding": "greedy", "cache": False},
+    "no cache, windows, 23 of 10": {
+        "decoding": "speculative-windows", "draft_count": 23, "draft_length": 10, "cache": False,
+    },
+}  # fmt: skip
+NBEST: dict[str, dict[str, Any]] = {
+    "cached beam": {"decoding": "beam"},
+    "exact": {"decoding": "exact"},
+    "sbs": {"decoding": "sbs"},
+    "no cache, beam": {"decoding": "beam", "cache": False},
+}
+
+
+def ours(model: Any, n: int, **options: Any) -> Decoder:
+    """One of our decoders, with the model's own drafts."""
+
+    def decode(queries: Sequence[Sequence[int]], batch_size: int) -> tuple[Answers, float]:
+        found: Answers = []
+        calls = 0.0
+        for start in range(0, len(queries), batch_size):
+            batch = [torch.tensor([BOS, *query, EOS]) for query in queries[start : start + batch_size]]
+            ids = nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=PAD)
+            made = reactions.decode(model.network, ids, n=n, max_length=LIMIT, **options)
+            found += [[_answer(one) for one in (row if n > 1 else [row])] for row in made.ids]
+            calls += made.calls
+        return found, calls / len(queries)
+
+    return decode
+
+
+def peer(engine: Any, n: int, **options: Any) -> Decoder:
+    """Another engine; it does not tell its calls."""
+
+    def decode(queries: Sequence[Sequence[int]], batch_size: int) -> tuple[Answers, float]:
+        return engine(queries, n, batch_size, LIMIT, **options), math.nan
+
+    return decode
+
+
+def measure(
+    decoders: dict[str, Decoder], queries: Sequence[Sequence[int]], batch_size: int, n: int, repeats: int
+) -> Iterator[Timed]:
+    """Time each decoder on the same queries; repeats go round all decoders, so that a busy moment hits none alone."""
+    usable = {name: decode for name, decode in decoders.items() if batch_size == 1 or "lookup" not in name}
+    best: dict[str, tuple[float, float]] = dict.fromkeys(usable, (math.inf, math.inf))
+    answers: dict[str, tuple[Answers, float]] = {}
+    for decode in usable.values():
+        decode(queries[:1], 1)
+    for name in track(list(usable) * repeats, f"Batches of {batch_size}"):
+        wall, processor = time.perf_counter(), time.process_time()
+        answers[name] = usable[name](queries, batch_size)
+        spent = time.process_time() - processor, time.perf_counter() - wall
+        best[name] = min(best[name], spent)
+    baseline = next(iter(usable))
+    for name, (processor, wall) in best.items():
+        found, calls = answers[name]
+        equal = sum(a == b for a, b in zip(found, answers[baseline][0], strict=True)) / len(queries)
+        per_row = 1e3 / len(queries)
+        ratio = best[baseline][0] / processor
+        yield Timed(name, batch_size, n, processor * per_row, wall * per_row, calls, ratio, equal)
+
+
+def _answer(ids: Any) -> list[int]:
+    numbers = [int(number) for number in ids if int(number) not in (BOS, PAD)]
+    return numbers[: numbers.index(EOS)] if EOS in numbers else numbers
+
+
+if __name__ == "__main__":
+    main()
