@@ -12,24 +12,21 @@ graph and samples in the same rounds, and TextGrad once (one call after the othe
 
 import argparse
 import asyncio
-import contextlib
 import importlib.util
 import json
 import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # TextGrad and DSPy load litellm, which would fetch a table
 
 import psutil
+from stub_process import served
 
 from tenfold.core.console import table
 from tenfold.llm.client import Client
@@ -39,24 +36,10 @@ from tenfold.semgrad.optimiser import optimise
 from tenfold.semgrad.prompts import forward_prompt
 from tenfold.semgrad.runtime import run
 
-ROOT = Path(__file__).resolve().parents[1]
 SAMPLES, CONCURRENCY, LATENCY = 64, 32, 0.05
 ROUNDS = 5
 HINTS = {"first": "Work out the left half.", "second": "Work out the right half."}
 ANSWER = "Add the hints."
-
-
-@contextlib.contextmanager
-def server() -> Iterator[str]:
-    """Address of a server with 50 ms latency in another process."""
-    command = [sys.executable, "-m", "tests.llm.stub_server", "--latency", str(LATENCY)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def small_graph() -> Graph:
@@ -146,7 +129,7 @@ def dspy_seconds(url: str) -> float:
 
 def wall_rows(rounds: int) -> list[dict[str, Any]]:
     """Wall time of the same 192 calls, ours and others'."""
-    with server() as url:
+    with served(LATENCY) as url:
         model = f"{url}#stub"
         _, requests = ours(model)  # also warms imports and the server up
         assert len(requests) == 3 * SAMPLES

@@ -150,9 +150,15 @@ def test_every_public_command_has_help(capsys):
 
 
 def test_a_full_disk_under_the_output_is_a_sentence():
+    bare = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    cases = [
+        (words, env)
+        for words in (["list"], ["list", "--json"], ["--help"])
+        for env in (bare, {**bare, "PYTHONUNBUFFERED": "1"})
+    ]
     with open("/dev/full", "w") as full:
-        for words in (["list"], ["list", "--json"], ["--help"]):
-            done = subprocess.run([*PYTHON, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        for words, env in cases:
+            done = subprocess.run([*PYTHON, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=env)
             assert (done.returncode, done.stderr) == (2, "Error: There is no space left to write the output.\n")
 
 

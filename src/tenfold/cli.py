@@ -272,7 +272,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say(f"Error: {error.message}" + (f"\n{error.hint}" if error.hint else ""))
         return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at exit
+        _drop_output()
         return 0
     except (KeyboardInterrupt, typer.Abort):
         say("Stopped. What was done is kept; the same command goes on from there.")
@@ -285,12 +285,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return too_large(error).exit_code
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             say("Error: There is no space left to write the output.")
+            _drop_output()
             return TenfoldError.exit_code
         if os.environ.get("TENFOLD_DEBUG"):
             raise
         say(f"Error: a defect in tenfold ({type(error).__name__}: {' '.join(str(error).split())[:200]}).")
         say("Please report it with the command; TENFOLD_DEBUG=1 shows where it happened.")
         return DEFECT
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere, or Python complains again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_usage_error(error: Exception) -> bool:
