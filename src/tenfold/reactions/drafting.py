@@ -145,10 +145,12 @@ class _Copies:
         before, pointer = self._matches, self._pointer
         self._at_start = False
         self._matches = matches = {place: before.get(place - 1, 0) + 1 for place in self._places.get(symbol, ())}
-        if matches:
-            best = min(matches, key=lambda place: (-matches[place], abs(place - pointer)))
-            if matches[best] >= 2 or best == pointer + 1:
-                self._pointer = best
+        most = max(matches.values(), default=0)
+        if most > 1:
+            tied = [place for place, length in matches.items() if length == most]
+            self._pointer = tied[0] if len(tied) == 1 else min(tied, key=lambda place: abs(place - pointer))
+        elif pointer + 1 in matches:
+            self._pointer = pointer + 1
 
     def expected(self) -> float:
         """How many tokens of the best copy are expected to be right."""
