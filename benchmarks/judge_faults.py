@@ -66,9 +66,14 @@ def rewards(one: bench.RewardBench) -> list[dict[str, Any]]:
         {"name": "reward: true share of the best of eight", "value": one.chosen.mean, "interval": one.chosen[1:]},
         {"name": "reward: true share of a random one", "value": one.random.mean, "interval": one.random[1:]},
         {"name": "reward: gain of choosing", "value": one.gain.mean, "interval": one.gain[1:]},
-        {"name": "reward: repairs in which D rose each round", "value": one.rising},
-        {"name": "reward: faults that were never reported", "value": one.unreported},
-        *({"name": f"reward: D after round {number}", "value": value} for number, value in enumerate(one.rounds)),
+        {"name": "reward: repairs in which D as judged rose each round", "value": one.rising},
+        {"name": "reward: repairs in which D as labelled rose each round", "value": one.truly_rising},
+        {"name": "reward: faults whose requirements were called satisfied to the end", "value": one.unreported},
+        *({"name": f"reward: D as judged after round {number}", "value": value} for number, value in enumerate(one.rounds)),
+        *(
+            {"name": f"reward: D as labelled after round {number}", "value": value}
+            for number, value in enumerate(one.true_rounds)
+        ),
     ]
 
 

@@ -10,35 +10,22 @@ does not count; both clients send the same requests at the same concurrency in t
 
 import argparse
 import asyncio
-import contextlib
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+
+from stub_process import served
 
 from tenfold import llm
 from tenfold.core.console import table
 
-ROOT = Path(__file__).parents[1]
 CONCURRENCY, CALLS = 32, 640
-
-
-@contextlib.contextmanager
-def served(latency: float = 0.0) -> Iterator[str]:
-    """A server in a process of its own; gives its address."""
-    command = [sys.executable, "-m", "tests.llm.stub_server", "--latency", str(latency)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
 
 
 def prompts(count: int, salt: object) -> list[str]:

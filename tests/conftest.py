@@ -7,12 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 sys.path.insert(0, str(Path(__file__).parent))
 install_import_hook(["tenfold.udrl", "tenfold.core.train"], "typecheck.check")
 
 from tenfold import registry  # noqa: E402 - the hook comes first
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def _is_here(host: object) -> bool:

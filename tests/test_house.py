@@ -81,6 +81,20 @@ def test_reproduce_keeps_finished_rows_and_runs_only_the_rest(capsys, sample_sys
     assert loads_of((tmp_path / "out" / "index.html").read_text()) == []
 
 
+def test_reproduce_shows_an_experiments_tables_everywhere_and_folds_its_rows(capsys, sample_system, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["reproduce", "sample", "--scale", "smoke", "--out", "out", "--workers", "1"]
+    assert cli.run(command) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("Doubles") < printed.index("steady  4")
+    assert cli.run([*command, "--json"]) == 0
+    found = {"caption": "Doubles", "columns": ["method", "double"], "rows": [["steady", "4"]], "command": ""}
+    assert json.loads(capsys.readouterr().out)["systems"][0]["tables"] == [found]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<caption>Doubles</caption>" in page
+    assert page.index("Doubles") < page.index("<details><summary>Scale smoke: all 1 rows</summary>")
+
+
 def test_the_ledger_has_every_claim_of_the_ten_papers_once():
     entries = ledger()
     assert len(entries) == len({entry.id for entry in entries}) == 45

@@ -247,6 +247,9 @@ def _print_reproduction(result: dict[str, Any]) -> None:
         print(f"{entry['system']}: {entry['verdict']}")
         for claim in entry["claims"]:
             print(f"  {claim['id']:<14} {claim['verdict']:<20} {claim.get('why', '')}")
+        for found in entry["tables"]:
+            print()
+            table(found["columns"], found["rows"], title=found["caption"])
     print(f"Report: {result['report']}")
 
 

@@ -11,7 +11,7 @@ from tenfold.core.claims import LedgerEntry, ledger
 from tenfold.core.console import say
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.experiment import SCALES, Experiment, Row, decide, read_rows, record, recorded_rows, run_experiment
-from tenfold.core.report import Section, rows_table, write_report
+from tenfold.core.report import Section, Table, rows_table, write_report
 
 __all__ = ["claims_table", "reproduce"]
 
@@ -42,8 +42,8 @@ def reproduce(
         record_in: where to keep the rows as SYSTEM-SCALE.json, such as docs/results; None = nowhere.
 
     Returns:
-        {"systems": [{"system", "claims": [{"id", "verdict", ...}], "verdict", "rows"}], "report"}. A system that failed
-        has "error", and the others go on.
+        {"systems": [{"system", "claims": [{"id", "verdict", ...}], "verdict", "tables": [{"caption", "columns", "rows",
+        "command"}], "rows"}], "report"}. A system that failed has "error", and the others go on.
 
     Raises:
         BadInput: an unknown scale, or one that none of the systems has.
@@ -68,8 +68,10 @@ def reproduce(
         rows = _rows(name, out)
         claims = decide(experiment, rows)
         verdicts += _table(name, claims)
-        entries.append({**entry, "claims": claims, "verdict": _summary(claims), "rows": [row.model_dump() for row in rows]})
-        sections.append(_section(experiment, rows, entry.get("error", "")))
+        tables = experiment.tables(rows)
+        entry |= {"claims": claims, "verdict": _summary(claims), "tables": [table.to_dict() for table in tables]}
+        entries.append({**entry, "rows": [row.model_dump() for row in rows]})
+        sections.append(_section(experiment, rows, tables, entry.get("error", "")))
     lead = (
         f"Scale {scale}, seed {seed}. Verdicts are computed by the rule beside them, from the largest scale that has rows, "
         "recorded ones among them; every number names its command."
@@ -137,9 +139,13 @@ def _summary(claims: Sequence[dict[str, Any]]) -> str:
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in _VERDICTS if counts[verdict]) or "no claims"
 
 
-def _section(experiment: Experiment, rows: Sequence[Row], error: str) -> Section:
-    tables = [rows_table([row for row in rows if row.scale == scale], f"Scale {scale}") for scale in SCALES]
-    tables = [table for table in tables if table.rows]
+def _section(experiment: Experiment, rows: Sequence[Row], found: Sequence[Table], error: str) -> Section:
+    """The findings, then all rows by scale: folded if the findings say them in short."""
+    tables = list(found)
+    for scale in SCALES:
+        of_scale = [row for row in rows if row.scale == scale]
+        caption = f"Scale {scale}: all {len(of_scale)} rows" if found else f"Scale {scale}"
+        tables += [rows_table(of_scale, caption, is_folded=bool(found))] if of_scale else []
     not_run = [scale for scale in experiment.scales if not any(row.scale == scale for row in rows)]
     notes = [f"Scale {scale}: not run. tenfold reproduce {experiment.system} --scale {scale}" for scale in not_run]
     if error:

@@ -216,7 +216,7 @@ def test_many_labels_are_predicted_in_parts() -> None:
     assert text_prior(many) == [label.human for label in many]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reports(), st.randoms(use_true_random=False))
 def test_d_is_at_most_i_and_the_counts_of_a_report_are_those_of_its_agreement(judged: Report, chance) -> None:
     assert judged.met("transitive") <= judged.met(True) <= judged.met() <= 1.0
@@ -231,7 +231,7 @@ def test_d_is_at_most_i_and_the_counts_of_a_report_are_those_of_its_agreement(ju
     assert found.human.met_transitive <= found.human.met_dependent <= found.human.met
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(reports(), st.data())
 def test_adding_a_prerequisite_never_raises_d(judged: Report, data) -> None:
     items = list(judged.requirements)
@@ -245,7 +245,7 @@ def test_adding_a_prerequisite_never_raises_d(judged: Report, data) -> None:
     assert more.met() == judged.met()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(reports(), st.randoms(use_true_random=False))
 def test_the_order_of_requirements_and_labels_changes_nothing(judged: Report, chance) -> None:
     people = [Label("task", one.id, one.criteria, chance.random() < 0.5, one.prerequisites) for one in judged.requirements]

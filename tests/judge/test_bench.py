@@ -17,6 +17,10 @@ from tenfold.judge.faults import Case, generate, tasks
 from tenfold.judge.types import Judgement, Report
 
 
+def never_sure(folder, requirements):
+    return dict.fromkeys(requirements.by_id)
+
+
 def compares(folder, requirements):
     """A judge that knows the reference workspace: false is what hangs on a file that differs from it."""
     task = next(one for one in tasks() if one.name == folder.name)
@@ -132,6 +136,9 @@ def test_a_reward_that_knows_falls_with_each_fault_picks_better_and_guides_a_rep
     assert found.rising >= 0.8
     assert list(found.rounds) == sorted(found.rounds)
     assert found.rounds[-1] == 1.0
+    assert found.truly_rising == 1.0
+    assert list(found.true_rounds) == sorted(found.true_rounds)
+    assert found.true_rounds[-1] == 1.0
     assert found.unreported == 0.0
     assert "Spearman" in found.table()
     assert json.loads(json.dumps(found.to_json()))["rising"] == found.rising
@@ -144,6 +151,14 @@ def test_a_constant_reward_is_worth_nothing():
     assert found.rising == 0.0
     assert found.unreported == 1.0
     assert all(one.left > 0 for one in found.repairs)
+
+
+def test_a_repair_is_led_by_what_is_undecided_too_and_the_truth_of_its_rounds_does_not_hang_on_the_judge():
+    found = bench.rewards(never_sure, "held-out", ladder_count=1, groups=1, workers=1)
+    assert found.unreported == 0.0
+    assert found.rounds[-1] == 0.0
+    assert found.true_rounds[-1] == 1.0
+    assert found.truly_rising > found.rising == 0.0
 
 
 def test_no_edit_that_changes_no_label_moves_a_verdict_of_the_embedded_engine(tmp_path):

@@ -58,7 +58,7 @@ def test_mcnemar_is_exact() -> None:
     assert mcnemar(6, 1) == pytest.approx(2 * (1 + 7) / 128)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(reports())
 def test_a_report_against_itself_has_no_difference(judged: Report) -> None:
     found = compare(judged, judged)

@@ -9,7 +9,7 @@ from tenfold.judge import embedded
 from tenfold.judge.types import Judgement, Requirement, Requirements
 from tenfold.judge.workspace import Workspace
 
-CASES = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CASES = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 CODE = ("src/data_loader.py", "src/model.py", "src/train.py")
 TARGETS = {
     "0": "src/data_loader.py", "1": "src/data_loader.py", "2": "src/model.py", "3": "src/train.py",

@@ -306,7 +306,7 @@ def test_unknown_splits_and_empty_limits_are_refused(wrong):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_labels_follow_from_the_faults_alone(seed):
     for case in islice(generate(seed=seed), 30, 90):
         false = set().union(*(fault.breaks for fault in case.faults))
@@ -330,7 +330,7 @@ def test_a_moved_folder_breaks_what_names_it_and_nothing_else():
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_rungs_of_a_ladder_break_more_and_more(seed):
     for ladder in ladders(seed=seed, count=1):
         false = [sum(not label for label in ladder.rung(count).labels.values()) for count in range(len(ladder.faults) + 1)]

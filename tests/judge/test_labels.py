@@ -97,3 +97,10 @@ def test_an_override_takes_the_verdict_and_keeps_the_evidence() -> None:
             override(judged, verdicts)  # pyright: ignore[reportArgumentType]
     with pytest.raises(BadInput, match="undecided"):
         report_labels(judged, {"0": "undecided"})
+
+
+def test_a_labels_file_that_is_not_there_is_not_spoken_of_as_requirements(tmp_path):
+    for path in (tmp_path / "absent.csv", tmp_path):
+        with pytest.raises(BadInput) as caught:
+            read_labels(path)
+        assert "requirements" not in f"{caught.value.message} {caught.value.hint}".lower()

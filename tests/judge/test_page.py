@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -154,6 +155,20 @@ def test_a_model_that_the_owner_offers_judges_within_the_limit_of_calls(tmp_path
     verdicts = [one.verdict for one in visit.kept(views["word"]).reports[0]]
     assert 0 < verdicts.count("satisfied") <= 3
     assert "calls" in views["status"]
+
+
+def test_a_visitor_reads_how_far_it_is_and_how_long_it_still_takes(tmp_path):
+    files = [uploaded(tmp_path, {"a.txt": "text"}, f"{name}.zip") for name in "abc"]
+    *lines, _ = [one[1] for one in page._judged(files, None, "A report is saved as `a.txt`.", guest.ENGINE)]
+    assert re.fullmatch(r"a is judged, 1 of 3 workspaces; about \d+ s left\.", lines[1])
+    assert lines[-1] == "c is judged, 3 of 3 workspaces."
+
+
+def test_a_visitor_who_waits_for_a_model_reads_each_requirement_and_what_was_spent(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENFOLD_STUDIO_MODELS", "house = script:tests.judge.says_yes:reply")
+    text = "\n".join(f"The idea number {number} is explained well." for number in range(3))
+    said = [one[1] for one in page._judged([uploaded(tmp_path, {"a.txt": "text"})], None, text, "house")]
+    assert any(re.match(r"1 of 3 requirements are judged, \d+ calls.*; about \d+ s left\.", line) for line in said)
 
 
 def test_agreement_is_drawn_from_a_labels_file_with_both_floors(tmp_path):

@@ -33,7 +33,7 @@ def test_a_judging_function_is_a_scorer() -> None:
     assert found({"target": "x"}, "none")[0] == 0.2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(reports(), st.data())
 def test_the_reward_lies_in_0_1_and_rises_with_every_verdict_that_turns_good(judged: Report, data) -> None:
     low = score_report(judged).score

@@ -32,7 +32,7 @@ def hostile() -> Report:
     return Report(HOSTILE, Requirements(HOSTILE, (item, other), HOSTILE), judgements, flags, {"model": HOSTILE}, (HOSTILE,))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(reports(), st.text(max_size=30), st.floats(0, 1), st.none() | st.floats(0, 9))
 def test_a_report_comes_back_from_json_as_it_was(judged: Report, words: str, number: float, usd: float | None) -> None:
     fact = Evidence(True, words, number, words, 3, words, words)
@@ -209,7 +209,7 @@ def test_the_picture_has_a_node_for_each_requirement_and_only_edges_that_say_som
     assert dag_svg(report(requirements([[], []]), ["satisfied", "satisfied"])) == ""
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(reports())
 def test_the_edges_drawn_reach_what_all_edges_reach(judged: Report) -> None:
     drawn = edges_to_draw(judged.requirements)
@@ -252,7 +252,7 @@ values = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_report_with_any_field_replaced_is_read_or_refused_in_a_sentence(data) -> None:
     plain = json.loads(to_json(JUDGED))

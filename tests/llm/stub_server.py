@@ -10,10 +10,12 @@ Each request takes the next behaviour of the list, then `default`. Behaviours: s
 import argparse
 import asyncio
 import base64
+import gzip
 import json
 import struct
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -183,6 +185,23 @@ class StubServer:
     async def _junk(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str, text: str = "<html>oops") -> bool:
         return await _send(writer, 200, text.encode())
 
+    async def _packed(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str) -> bool:
+        data = gzip.compress(json.dumps(self._completion(body, self.answer(body))).encode())
+        return await _send(writer, 200, data, {"content-encoding": "gzip"})
+
+    async def _endless(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str, **how: Any) -> bool:
+        """A body that goes on until the client hangs up: plain, or gzip of which a kilobyte swells to a megabyte."""
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31) if how.get("gzip") else None
+        headers = {"transfer-encoding": "chunked", **({"content-encoding": "gzip"} if packer else {})}
+        lines = [f"HTTP/1.1 {how.get('status', 200)} X", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
+        writer.write("\r\n".join(lines).encode())
+        while not writer.is_closing():
+            plain = b" " * (1 << 20 if packer else 1 << 14)
+            data = packer.compress(plain) + packer.flush(zlib.Z_SYNC_FLUSH) if packer else plain
+            writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            await writer.drain()
+        return False
+
     async def _slow(self, writer: asyncio.StreamWriter, body: dict[str, Any], key: str, seconds: float = 30.0) -> bool:
         await asyncio.sleep(seconds)
         return await _send(writer, 200, self._completion(body, self.answer(body)))
@@ -244,6 +263,8 @@ _BEHAVIOURS: dict[str, Callable[..., Any]] = {
     "half": StubServer._half,
     "reset": StubServer._reset,
     "junk": StubServer._junk,
+    "packed": StubServer._packed,
+    "endless": StubServer._endless,
     "slow": StubServer._slow,
     "drip": StubServer._drip,
     "refuse": StubServer._refuse,

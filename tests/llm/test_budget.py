@@ -176,7 +176,7 @@ _steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_steps, st.integers(0, 12), st.integers(0, 200), st.integers(0, 50))
 def test_no_schedule_passes_a_budget(steps, calls, tokens, cents):
     account = llm.Account(llm.Budget(calls=calls, tokens=tokens, usd=cents / 100))

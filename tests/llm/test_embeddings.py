@@ -67,7 +67,7 @@ def test_rare_words_decide_and_the_frequencies_may_come_from_elsewhere() -> None
     assert documents[0] @ documents[1] < flat[0] @ flat[1], "common words make texts less alike once they are weighed"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=6))
 def test_any_text_has_a_finite_vector_that_depends_on_nothing_but_the_text(texts: list[str]) -> None:
     known = Hashed(fit=["a few words"])

@@ -168,6 +168,35 @@ def test_fewer_replies_than_asked_for_are_refused():
         client_of(server).complete_sync(ask(n=3))
 
 
+@pytest.mark.parametrize("how", [{}, {"gzip": True}, {"status": 500}, {"status": 400, "gzip": True}])
+def test_a_reply_that_does_not_end_is_given_up_once_and_counts_as_billed(how):
+    with StubServer([{"name": "endless", **how}]) as server, client_of(server, reply_limit=1 << 20) as client:
+        with pytest.raises(llm.ReplyTooLong, match=r"longer than 1 MiB.*reply_limit"):
+            client.complete_sync(ask())
+        assert (server.count, client.account.calls) == (1, 1)
+        assert client.complete_sync(ask("again")).text == "echo: again"
+
+
+def test_an_endless_stream_and_an_endless_list_of_vectors_are_given_up():
+    with StubServer(default="endless") as server, client_of(server, reply_limit=1 << 20) as client:
+
+        async def pieces():
+            return [piece async for piece in client.stream(ask())]
+
+        with pytest.raises(llm.ReplyTooLong):
+            asyncio.run(pieces())
+    long = "a" * 100
+    with StubServer() as server:
+        backend = Server(server.url, "stub", reply_limit=1000)
+        with pytest.raises(llm.ReplyTooLong):
+            asyncio.run(backend.embed([long] * 50))
+
+
+def test_a_compressed_reply_is_read():
+    with StubServer(["packed"]) as server, client_of(server) as client:
+        assert client.complete_sync(ask()).text == "echo: hello"
+
+
 def test_a_server_that_moved_is_not_followed_without_encryption():
     moved = {"name": "refuse", "status": 308, "headers": {"location": "https://127.0.0.1:9/v1/chat/completions"}}
     with StubServer([moved]) as server, pytest.raises(llm.ModelUnknown, match=r"moved to https.*Use that address"):

@@ -13,7 +13,7 @@ from tenfold.llm.types import Usage
 from tests.llm.stub_server import StubServer
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from([1, 7, 60, 90, 600, 6000]), st.lists(st.floats(0, 3), min_size=1, max_size=300))
 def test_no_minute_lets_through_more_than_the_limit(limit, gaps):
     bucket, now, starts = Bucket(limit), 1000.0, []

@@ -34,13 +34,13 @@ def formula(texts: list[str], query: str, k1: float, b: float) -> list[float]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(TEXT, min_size=1, max_size=8), TEXT, st.floats(0.1, 3), st.floats(0, 1))
 def test_bm25_equals_its_formula(texts: list[str], query: str, k1: float, b: float) -> None:
     np.testing.assert_allclose(BM25(texts, k1=k1, b=b).scores(query), formula(texts, query, k1, b), rtol=1e-5, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(TEXT, min_size=1, max_size=8), st.integers(0, 8), TEXT)
 def test_texts_that_are_added_later_count_as_if_given_at_once(texts: list[str], cut: int, query: str) -> None:
     grown = BM25(texts[:cut])
@@ -49,7 +49,7 @@ def test_texts_that_are_added_later_count_as_if_given_at_once(texts: list[str], 
     np.testing.assert_array_equal(grown.scores(query), BM25(texts).scores(query))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(TEXT, min_size=1, max_size=12), TEXT, st.integers(1, 15))
 def test_top_is_the_head_of_a_full_sort_and_leaves_out_what_shares_no_word(texts: list[str], query: str, k: int) -> None:
     found = BM25(texts)

@@ -102,7 +102,7 @@ def test_json_is_found_between_words(form):
     assert parse(form.replace("{}", GOOD), Verdict) == (Verdict(fits=True, reason="it does"), "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text() | st.from_regex(r'[\[\]{}",:0-9a-z\s`]*', fullmatch=True))
 def test_no_text_makes_the_parser_raise(text):
     made, wrong = parse(text, Verdict)

@@ -56,7 +56,7 @@ _replies = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_requests)
 def test_a_request_survives_json(request):
     again = llm.Request.from_dict(json.loads(json.dumps(request.to_dict())))
@@ -64,13 +64,13 @@ def test_a_request_survives_json(request):
     assert again.key("x") == request.key("x")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_replies)
 def test_a_reply_survives_json(reply):
     assert llm.Reply.from_dict(json.loads(json.dumps(reply.to_dict()))) == reply
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_requests, st.integers(0, 99))
 def test_a_key_depends_on_no_order_of_dictionaries(request, seed):
     def shuffled(value):

@@ -34,7 +34,7 @@ def by_hand(network: Transformer, source: list[int], n: int, limit: int) -> list
     return beams
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     seed=st.integers(0, 10_000), norm=st.sampled_from(["pre", "post"]), count=st.integers(1, 3), n=st.integers(1, 6),
     limit=st.integers(2, 14), length=st.integers(1, 12), width=st.integers(1, 3), batch_size=st.integers(1, 3),

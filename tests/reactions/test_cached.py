@@ -14,7 +14,7 @@ from tenfold.reactions.tree import Node, PrefixTree, grow, want
 from tenfold.reactions.uncached import UncachedDecoder
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000), st.sampled_from(["pre", "post"]), st.integers(1, 4), st.booleans())
 def test_cached_equals_full_recomputation_after_random_rollbacks(seed: int, norm: str, count: int, has_cache: bool) -> None:
     network, generator = random_network(seed, norm), random.Random(seed)

@@ -29,7 +29,7 @@ def by_hand(network: Transformer, source: list[int], limit: int) -> tuple[list[i
     return ids, score
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     seed=st.integers(0, 10_000), norm=st.sampled_from(["pre", "post"]), count=st.integers(1, 5), limit=st.integers(2, 24),
     length=st.integers(1, 40), width=st.integers(1, 4), batch_size=st.integers(1, 5), has_cache=st.booleans(),
@@ -54,7 +54,7 @@ def test_speculative_equals_greedy(
             assert sum(share for _, share in answer.copied) + answer.calls == len(ids) - 1
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000), st.randoms())
 def test_order_of_rows_padding_and_own_limits_change_nothing(seed: int, shuffler) -> None:
     network, sources = random_network(seed), random_queries(seed, 6)

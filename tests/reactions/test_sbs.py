@@ -59,7 +59,7 @@ def kept(scores: torch.Tensor, n: int) -> list[int]:
     return order[(before < NUCLEUS) & (torch.arange(len(order)) < n)].tolist()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     seed=st.integers(0, 10_000), n=st.integers(1, 4), limit=st.integers(2, 12),
     is_smart=st.booleans(), has_cache=st.booleans(),

@@ -2,6 +2,7 @@ from functools import partial
 from pathlib import Path
 
 from tenfold.core.experiment import Claim, Decision, Experiment, Row, Task
+from tenfold.core.report import Table
 
 
 def _measure(name: str) -> list[Row]:
@@ -26,4 +27,5 @@ EXPERIMENT = Experiment(
     ],
     (Claim("sample-1", _decide),),
     lambda rows: [],
+    tables=lambda rows: [Table(("method", "double"), [(row.method, f"{row.value:g}") for row in rows], "Doubles")],
 )

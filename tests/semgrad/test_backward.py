@@ -34,7 +34,7 @@ def dags(draw):
     return queries, nodes, values
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(dags())
 def test_numeric_gradients_equal_autograd_on_random_graphs(dag) -> None:
     queries, nodes, values = dag
@@ -137,7 +137,7 @@ def test_a_node_lists_what_all_its_successors_say_and_is_asked_after_them() -> N
     assert "two from backward:d" in prompts["backward:c"]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_replies_does_not_change_the_gradients(random) -> None:
     values = {"question": "Q", "a": "1", "b": "2", "c": "3", "d": "4"}

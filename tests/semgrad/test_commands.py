@@ -86,6 +86,30 @@ def test_an_unfinished_run_can_be_looked_at_too(finished, capsys):
     assert "not finished" in out
 
 
+def test_attribute_follows_each_advice_by_itself_and_says_whether_it_helps(finished, capsys, tmp_path):
+    config = pipeline.write(tmp_path)
+    code, out, err = call(capsys, "attribute", config, "--samples", 3, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert len(found["tried"]) == 3
+    swaps = [swap for item in found["tried"] for swap in item["swaps"]]
+    assert {swap["node"] for swap in swaps if swap["after"] > swap["before"]} >= {"first"}  # the one that begins wrong
+    for item in found["tried"]:
+        assert item["answer"] != item["target"]
+        assert all((swap["answer"] == item["target"]) == (swap["after"] == 1.0) for swap in item["swaps"])
+    code, out, _ = call(capsys, "attribute", config, "--samples", 3)
+    assert says_no_language_model(out.splitlines()[0])
+    assert re.search(r"first .* yes *$", out, re.MULTILINE)
+    code, out, _ = call(capsys, "attribute", config, "--run", finished)
+    assert (code, out.splitlines()[1]) == (0, "Nothing to try: every answer is right.")
+
+
+def test_a_level_that_gives_no_advice_is_refused(tmp_path, capsys):
+    code, out, err = call(capsys, "attribute", pipeline.write(tmp_path, neighbourhood="none"))
+    assert (code, out) == (2, "")
+    assert "no advice" in err
+
+
 @pytest.mark.parametrize("form", ["json", "yaml", "dspy"])
 def test_export_gives_the_best_instructions_to_other_programs(finished, capsys, form, tmp_path):
     code, out, _ = call(capsys, "export", finished, "--to", form)
@@ -158,6 +182,14 @@ def test_nothing_to_learn_and_what_the_engine_cannot_follow_are_said(tmp_path, c
     assert code == 0
     assert "Sing a song" in out
     assert "cannot follow" in out
+
+
+def test_a_folder_in_the_place_of_a_runs_file_is_named_before_anything_is_asked(finished, capsys):
+    (finished / "report.html").unlink()
+    (finished / "report.html").mkdir()
+    code, out, err = call(capsys, "run", finished.parent / "pipeline.json", "--out", finished)
+    assert (code, out) == (2, "")
+    assert "report.html is a folder" in err
 
 
 def test_nothing_is_recorded_over_a_finished_run(finished, capsys):

@@ -28,6 +28,27 @@ def test_the_report_says_first_that_the_engine_is_not_a_language_model() -> None
     assert EXPERIMENT.lead.startswith(NOTICE)
 
 
+def test_the_table_by_coupling_class_takes_the_largest_scale_and_signs_differences(smoke: list[Row]) -> None:
+    smoke = [row.model_copy(update={"scale": "smoke"}) for row in smoke]
+    large = [
+        Row(method=method, metric="test accuracy", value=value, low=value - 0.1, high=value + 0.1, scale="laptop",
+            condition="tracking, leaf start, 2 errors a step, real questions", command="tenfold reproduce semgrad")
+        for method, value in (("full", 0.75), ("full - bare", 0.25), ("full - self", -0.001))
+    ]  # fmt: skip
+    shadow = [row.model_copy(update={"scale": "smoke", "value": 0.5}) for row in large]
+    (found,) = EXPERIMENT.tables([*smoke, *shadow, *large])
+    rows = {row[0]: dict(zip(found.columns, row, strict=True)) for row in found.rows}
+    assert list(rows) == ["arithmetic", "tracking"]
+    assert rows["tracking"]["how the leaves work together"].startswith("composition")
+    assert rows["tracking"]["full"] == "0.75 (0.65 to 0.85)"
+    assert rows["tracking"]["full - bare"] == "+0.25 (+0.15 to +0.35)"
+    assert rows["tracking"]["full - self"] == "+0.00 (-0.10 to +0.10)"
+    assert rows["tracking"]["none"] == ""
+    assert all(rows["arithmetic"][name] for name in found.columns)
+    assert found.command == "tenfold reproduce semgrad"
+    assert EXPERIMENT.tables([]) == []
+
+
 def differences(bare: float, self_: float) -> list[Row]:
     return [
         Row(method=f"full - {other}", metric="test accuracy", value=gain, low=gain - 0.1, high=gain + 0.1, condition=task)

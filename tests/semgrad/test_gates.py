@@ -60,7 +60,7 @@ def test_right_or_wrong_differences_have_the_binomial_p_value() -> None:
     assert paired_p([1, 0], [1, 0]) == 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=2, max_size=8))
 def test_the_paired_test_counts_all_sign_patterns(pairs) -> None:
     kept, found = [a / 8 for a, _ in pairs], [b / 8 for _, b in pairs]

@@ -148,7 +148,7 @@ def test_replaced_text_is_not_read_again() -> None:
     assert fill("{a} {b} {c}", {"a": "{b}", "b": "{0.__class__}"}) == "{b} {0.__class__} {c}"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 15), st.randoms(use_true_random=False))
 def test_every_node_stands_after_its_predecessors(size, random) -> None:
     names = [f"n{i}" for i in range(size)]

@@ -161,7 +161,7 @@ def test_after_a_stall_other_errors_are_drawn() -> None:
     assert len(set(drawn)) == len(drawn) == 6
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.integers(0, 30), min_size=1, max_size=8, unique=True),
     st.sampled_from(["errors", "mixed", "hard"]),
@@ -176,7 +176,7 @@ def test_draws_hold_wrong_samples_and_never_one_twice(wrong, pick, count) -> Non
         assert set(drawn) <= {*wrong, *right}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000))
 def test_policies_move_what_they_say(seed) -> None:
     rng, record = Random(seed), Record()

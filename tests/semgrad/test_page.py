@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tenfold.core.errors import BadInput
 from tests.semgrad import pipeline
 
 gr = pytest.importorskip("gradio", reason="the extra studio is not installed")
@@ -75,6 +76,18 @@ def test_a_sample_shows_values_and_every_advice_as_text_too(shown):
     assert text == made.best.instructions["first"]
     figure, table = page._again(word, step, sample, "first", "Evaluate bracket 1, left to right.")
     assert "target" in table
+
+
+def test_each_advice_on_a_sample_is_followed_by_itself(shown):
+    word, sample = shown["made"], shown["sample"]["value"]
+    made = visit.kept(word)
+    wrong = "Evaluate bracket 1 and report the last number in it."
+    table = page._tried(word, sample, "first", wrong)
+    for swap in visit.tried(made, sample, {"first": wrong}):
+        assert f"{swap.node}: {swap.value} becomes {swap.candidate}" in table
+    assert "the answer is" in table
+    with pytest.raises(BadInput, match="no sample with advice"):
+        page._tried("", None, None, "")
 
 
 def test_differences_are_marked_and_escaped(shown):

@@ -165,7 +165,7 @@ def test_there_are_no_barriers_between_layers() -> None:
     assert order.index(("forward:first", True)) > order.index(("forward:answer", False))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_the_order_of_replies_changes_nothing(seed) -> None:
     rng = Random(seed)

@@ -84,3 +84,15 @@ def chromium():
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """A page of its own browser context; `requests` lists the addresses that it asked for."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    found = context.new_page()
+    found.set_default_timeout(60_000)
+    found.requests = []
+    found.on("request", lambda request: found.requests.append(request.url))
+    yield found
+    context.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.judge.models import png
-from tests.studio.test_semgrad_page import page, upload  # noqa: F401 - page is a fixture
+from tests.studio.uploads import upload
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ A report is saved as `results/<img src=x onerror=alert(1)>.md`.
 The "pandas" library is used in `src/main.py`."""
 
 
-def test_an_example_shows_dag_evidence_flags_and_own_verdicts_and_fits_a_telephone(studio, page):  # noqa: F811
+def test_an_example_shows_dag_evidence_flags_and_own_verdicts_and_fits_a_telephone(studio, page):
     folder = Path(os.environ["TENFOLD_SCREENSHOTS"]) if "TENFOLD_SCREENSHOTS" in os.environ else None
     page.goto(f"{studio.url}/judge")
     page.get_by_role("button", name="Show an example").click()
@@ -45,7 +45,7 @@ def test_an_example_shows_dag_evidence_flags_and_own_verdicts_and_fits_a_telepho
     assert [url for url in page.requests if not url.startswith((studio.url, "data:", "blob:"))] == []
 
 
-def test_uploaded_workspaces_are_judged_and_hostile_names_stay_text(studio, page, tmp_path):  # noqa: F811
+def test_uploaded_workspaces_are_judged_and_hostile_names_stay_text(studio, page, tmp_path):
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr("results/plot.png", png(64))
@@ -60,7 +60,7 @@ def test_uploaded_workspaces_are_judged_and_hostile_names_stay_text(studio, page
     page.get_by_role("button", name="Judge", exact=True).click()
     page.get_by_text("Say what was asked for").first.wait_for()
     page.get_by_label("Or requirements as text, one a line").fill(CRITERIA)
-    upload(page, 0, tmp_path / "work.zip")
+    upload(page, "Workspaces (zip or tar", tmp_path / "work.zip")
     page.get_by_role("button", name="Judge", exact=True).click()
     page.locator(".judge figure img").first.wait_for()
     page.get_by_text("It changed nothing").wait_for()
@@ -71,12 +71,12 @@ def test_uploaded_workspaces_are_judged_and_hostile_names_stay_text(studio, page
     assert "Traceback" not in page.content()
 
 
-def test_labels_are_drawn_beside_both_floors_by_keyboard(studio, page, tmp_path):  # noqa: F811
+def test_labels_are_drawn_beside_both_floors_by_keyboard(studio, page, tmp_path):
     rows = ["task,requirement_id,criteria_as_judged,human,aaaj_gray_box"]
     rows += [f"t{n % 4},{n},Criterion {n} is <b>met</b>.,{n % 2},{int(n % 3 == 0)}" for n in range(24)]
     (tmp_path / "labels.csv").write_text("\n".join(rows) + "\n")
     page.goto(f"{studio.url}/judge")
-    upload(page, 2, tmp_path / "labels.csv")
+    upload(page, "Labels (CSV)", tmp_path / "labels.csv")
     page.get_by_role("button", name="Compare").focus()
     page.keyboard.press("Enter")
     page.locator(".judge td", has_text="floor: always the same verdict").wait_for()

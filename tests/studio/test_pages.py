@@ -11,17 +11,6 @@ from tenfold.udrl import environments
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def page(chromium):
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    found = context.new_page()
-    found.set_default_timeout(30_000)
-    found.requests = []
-    found.on("request", lambda request: found.requests.append(request.url))
-    yield found
-    context.close()
-
-
 def test_no_request_leaves_the_machine_and_no_name_is_looked_up(studio, page, tmp_path):
     folder = Path(os.environ.get("TENFOLD_SCREENSHOTS", tmp_path))
     for width in (1280, 400):

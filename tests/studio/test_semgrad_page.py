@@ -6,18 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.semgrad import pipeline
+from tests.studio.uploads import upload
+
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def page(chromium):
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    found = context.new_page()
-    found.set_default_timeout(60_000)
-    found.requests = []
-    found.on("request", lambda request: found.requests.append(request.url))
-    yield found
-    context.close()
 
 
 def test_a_run_shows_curve_graph_advice_and_changes_and_fits_a_telephone(studio, page, tmp_path):
@@ -51,3 +43,19 @@ def test_an_edited_instruction_runs_one_sample_again_by_keyboard(studio, page):
     page.get_by_role("button", name="Run this sample again").focus()
     page.keyboard.press("Enter")
     page.locator(".semgrad td", has_text="unknown").first.wait_for()
+
+
+def test_bad_uploads_are_the_same_sentences_as_on_the_command_line(studio, page, tmp_path):
+    loop = [{**pipeline.NODES[0], "inputs": ["question", "answer"]}, *pipeline.NODES[1:]]
+    (tmp_path / "graph.json").write_text(json.dumps({"nodes": loop}))
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pipeline.questions(8)))
+    page.goto(f"{studio.url}/semgrad")
+    page.get_by_label("Task").click()
+    page.get_by_role("option", name="My graph and questions").click()
+    page.get_by_role("button", name="Optimise", exact=True).click()
+    page.get_by_text("Upload a graph.").first.wait_for()
+    upload(page, "Questions (JSON lines)", tmp_path / "rows.jsonl")
+    upload(page, "Graph (JSON or YAML)", tmp_path / "graph.json")
+    page.get_by_role("button", name="Optimise", exact=True).click()
+    page.get_by_text("The graph has a cycle").first.wait_for()
+    assert "Traceback" not in page.content()

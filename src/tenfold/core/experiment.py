@@ -18,6 +18,8 @@ from tenfold.core.runs import hardware, lock_folder, manifest
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from tenfold.core.report import Table
+
 __all__ = [
     "SCALES",
     "Claim",
@@ -107,6 +109,10 @@ class Claim:
     missing: str = ""
 
 
+def _no_tables(rows: Sequence[Row]) -> "list[Table]":
+    return []
+
+
 @dataclass(frozen=True)
 class Experiment:
     """The headline experiment of a system.
@@ -119,6 +125,7 @@ class Experiment:
         claims: one for each id of the system in the ledger.
         figures: rows -> Plotly pictures.
         scales: the scales that it has.
+        tables: rows -> tables of its findings; where there are any, a report folds the rows themselves.
     """
 
     system: str
@@ -128,6 +135,7 @@ class Experiment:
     claims: tuple[Claim, ...]
     figures: Callable[[Sequence[Row]], "list[go.Figure]"]
     scales: tuple[str, ...] = ("smoke", "laptop")
+    tables: Callable[[Sequence[Row]], "list[Table]"] = _no_tables
 
 
 def bootstrap_interval(values: Sequence[float], *, level: float = 0.95, resamples: int = 10_000, seed: int = 0) -> Interval:

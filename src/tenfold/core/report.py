@@ -18,12 +18,18 @@ __all__ = ["Section", "Stop", "Table", "rows_table", "write_report"]
 
 @dataclass(frozen=True)
 class Table:
-    """A table with the command that made its numbers."""
+    """A table with the command that made its numbers; a folded one shows its caption until it is opened."""
 
     columns: tuple[str, ...]
     rows: Sequence[Sequence[object]]
     caption: str = ""
     command: str = ""
+    is_folded: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: caption, columns, rows, command."""
+        rows = [list(row) for row in self.rows]
+        return {"caption": self.caption, "columns": list(self.columns), "rows": rows, "command": self.command}
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,15 @@ class Stop:
 
 
 def write_report(
-    folder: Path, title: str, sections: Sequence[Section], *, lead: str = "", ledger: Sequence[Mapping[str, Any]] = ()
+    folder: Path,
+    title: str,
+    sections: Sequence[Section],
+    *,
+    lead: str = "",
+    ledger: Sequence[Mapping[str, Any]] = (),
+    name: str = "index.html",
 ) -> Path:
-    """Write `index.html` into a folder, atomically.
+    """Write a report into a folder, atomically.
 
     Args:
         folder: made if absent.
@@ -69,6 +81,7 @@ def write_report(
         sections: in order.
         lead: a paragraph under the title.
         ledger: the claims with their verdicts (id, verdict, claim, why, rule, scale, command), shown on top.
+        name: of the file.
 
     Returns:
         The path of the file.
@@ -84,10 +97,10 @@ def write_report(
     page = (importlib.resources.files("tenfold.core") / "report.html").read_text(encoding="utf-8")
     page = page.replace("@FONT@", FONT).replace("@TITLE@", _text(title)).replace("@NAV@", nav)
     page = page.replace("@LEAD@", f"<p>{_text(lead)}</p>" if lead else "").replace("@BODY@", "\n".join(blocks))
-    return write_atomic(folder / "index.html", page)
+    return write_atomic(folder / name, page)
 
 
-def rows_table(rows: Sequence[Any], caption: str = "") -> Table:
+def rows_table(rows: Sequence[Any], caption: str = "", is_folded: bool = False) -> Table:
     """Rows of an experiment as a table: value with interval, seeds, seconds, and where recorded rows come from."""
     columns = ("method", "condition", "metric", "value", "95 % interval", "seeds", "seconds", "made")
     cells = []
@@ -98,7 +111,7 @@ def rows_table(rows: Sequence[Any], caption: str = "") -> Table:
         made = f"recorded, {row.commit[:9]}, {row.hardware}" if row.recorded else "here"
         cells.append((row.method, row.condition, row.metric, value, interval, row.seeds or "", f"{row.seconds:.2f}", made))
     commands = list(dict.fromkeys(row.command for row in rows if row.command))
-    return Table(columns, cells, caption, "; ".join(commands))
+    return Table(columns, cells, caption, "; ".join(commands), is_folded)
 
 
 def _section(section: Section, with_script: bool) -> tuple[str, bool]:
@@ -118,12 +131,13 @@ def _section(section: Section, with_script: bool) -> tuple[str, bool]:
 
 
 def _table(table: Table) -> str:
-    caption = f"<caption>{_text(table.caption)}</caption>" if table.caption else ""
+    caption = f"<caption>{_text(table.caption)}</caption>" if table.caption and not table.is_folded else ""
     head = "".join(f"<th>{_text(column)}</th>" for column in table.columns)
     head = f"<thead><tr>{head}</tr></thead>" if any(table.columns) else ""
     body = "".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in table.rows)
     command = f'<p class="command">Made by <code>{_text(table.command)}</code></p>' if table.command else ""
-    return f'<div class="scroll"><table>{caption}{head}<tbody>{body}</tbody></table></div>{command}'
+    drawn = f'<div class="scroll"><table>{caption}{head}<tbody>{body}</tbody></table></div>{command}'
+    return f"<details><summary>{_text(table.caption)}</summary>{drawn}</details>" if table.is_folded else drawn
 
 
 def _cell(cell: object) -> str:

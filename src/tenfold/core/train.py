@@ -49,7 +49,8 @@ class TrainConfig(BaseModel):
         compile: whether to compile the module.
         clip: largest norm of the gradient; None = no clipping.
         ema: decay of the moving average of the weights, e.g. 0.999; None = none.
-        schedule: "constant", or "cosine" to zero at `steps`; both after a linear `warmup`.
+        schedule: "constant", "cosine" to zero at `steps`, or "noam", which falls with the root of the step (Vaswani et al.
+            2017); each after a linear `warmup`.
         warmup: steps.
         accumulate: micro-batches that a process's share of the batch is split into.
         minutes: time budget, summed over resumptions; None = none.
@@ -70,7 +71,7 @@ class TrainConfig(BaseModel):
     compile: bool = False
     clip: float | None = Field(default=None, gt=0)
     ema: float | None = Field(default=None, ge=0, lt=1)
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "noam"] = "constant"
     warmup: int = Field(default=0, ge=0)
     accumulate: int = Field(default=1, ge=1)
     minutes: float | None = Field(default=None, gt=0)
@@ -421,6 +422,8 @@ def _factor(config: TrainConfig, step: int) -> float:
         return (step + 1) / config.warmup
     if config.schedule == "constant":
         return 1.0
+    if config.schedule == "noam":
+        return math.sqrt(max(1, config.warmup) / (step + 1))
     share = (step - config.warmup) / max(1, config.steps - config.warmup)
     return 0.5 * (1 + math.cos(math.pi * share))
 

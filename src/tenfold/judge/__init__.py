@@ -12,12 +12,21 @@ written.
 | `linting.py` | what is wrong or vague in requirements |
 | `devai.py` | the 55 tasks and how runs of them ended, by name of data set |
 | `labels.py` | people's verdicts: read, joined by the criterion's words, overridden, saved |
-| `workspace.py` | reading a folder or archive safely; content hashes and their cache |
-| `artefacts.py` | images, PDF, notebooks, checkpoints, arrays, tables, archives: what they are, without opening them up |
+| `workspace.py`, `archives.py`, `zips.py` | reading a folder safely; archives unpacked in memory; entries of a zip |
+| `kinds.py`, `facts.py`, `known.py` | what kind a file is; what is known of it; that kept by the hash of its content |
+| `artefacts.py` | what a file that is no code turned out to be, by its kind's reader: |
+| `artefact_texts.py`, `artefact_documents.py`, `artefact_tables.py` | prose, markdown, HTML; PDF and office; CSV and JSON |
+| `artefact_pictures.py`, `artefact_notebooks.py` | pictures, videos, sound; notebooks and their cells |
+| `artefact_models.py`, `artefact_arrays.py` | checkpoints by header, listing and opcodes; NumPy arrays |
 | `python_code.py`, `other_code.py`, `code_graph.py` | facts of code: ast, tree-sitter; definitions, references, calls |
-| `criterion.py` | what a criterion asks for: files, names, methods, verbs |
-| `checks.py`, `embedded.py` | checks and their weights; the embedded engine |
-| `injection.py` | text in files that addresses the judge |
+| `collector.py` | no collection of cycles while a large tree is made |
+| `criterion.py`, `lexicon.py` | what a criterion asks for; what methods, libraries and measures are called |
+| `embedded.py`, `checks.py`, `scene.py` | the embedded engine; all checks of a criterion; where they look |
+| `check_files.py`, `check_data.py`, `check_libraries.py` | files that must be there and be valid; data sets; libraries |
+| `check_methods.py`, `check_words.py` | methods by symbol, name or hand; sources by the criterion's words |
+| `calls.py`, `data_names.py`, `wording.py` | what a call's name, a data set's name and an identifier's parts say |
+| `weighing.py` | evidence as a probability, a verdict and a confidence |
+| `injection.py`, `addressing.py` | text in files that addresses the judge: where; what it looks like |
 | `trajectory.py`, `trajectory_formats.py` | what the agent did: readers of several formats |
 | `prompts.py`, `asking.py`, `accounting.py` | words for a model and its replies; votes; what every call cost |
 | `locate.py`, `reading.py`, `code_search.py`, `planning.py` | the paper's modules: files, their content, search, plans |

@@ -234,7 +234,9 @@ _ANCHORS = (
 )  # fmt: skip
 _WINDOW = 250
 _HIDDEN = re.compile("[\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\U000e0000-\U000e007f]|(?<!^)\ufeff")
+_LEAST_ENCODED = 40
 _ENCODED = re.compile(r"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40,4000}={0,2}(?![A-Za-z0-9+/=])")
+_RUN = re.compile(r"[A-Za-z0-9+/]{40}")
 _LEADER = re.compile(r"\A[\s>|]*(?:#{1,2}(?!#)|//+|\*+|--|;+|<!--|\"\"\"|''')?\s*")
 _LONGEST = 200
 
@@ -263,6 +265,15 @@ def without_flagged(text: str, flags: Sequence[Flag]) -> str:
     return "\n".join(line for number, line in enumerate(text.split("\n"), start=1) if number not in lines) if lines else text
 
 
+def _letters(lower: str) -> bytes:
+    """As UTF-8, with a space for every ASCII character that is no letter."""
+    return lower.encode("utf-8", errors="replace").translate(_NO_LETTERS)
+
+
+_NO_LETTERS = bytes(code if code > 127 or chr(code).isalpha() else 32 for code in range(256))
+_ANCHOR_WORDS = tuple((anchor, tuple(_letters(anchor).split())) for anchor in _ANCHORS)
+
+
 def _windows(text: str) -> list[tuple[int, int]]:
     """The stretches of a text, as whole lines, near a word that every kind needs one of: most texts have few of them."""
     lower = _small(text)
@@ -282,7 +293,9 @@ def _windows(text: str) -> list[tuple[int, int]]:
 
 def _places(lower: str) -> list[int]:
     found: list[int] = []
-    for anchor in _ANCHORS:
+    # A text repeats its words: a look at each different one, a tenth of the text, rules out most anchors.
+    words = b" ".join(set(_letters(lower).split()))
+    for anchor in (one for one, parts in _ANCHOR_WORDS if all(part in words for part in parts)):
         start = lower.find(anchor)
         while start >= 0:
             found.append(start)
@@ -346,7 +359,9 @@ def _hidden(text: str) -> Iterator[Flag]:
 
 def _encoded(text: str) -> Iterator[Flag]:
     """Base64 that says such a thing when decoded."""
-    for match in _ENCODED.finditer(text) if len(text) < 1_000_000 else ():
+    if len(text) >= 1_000_000 or not any(len(word) >= _LEAST_ENCODED and _RUN.search(word) for word in text.split()):
+        return
+    for match in _ENCODED.finditer(text):
         data = match.group().rstrip("=")
         try:
             inside = base64.b64decode(data + "=" * (-len(data) % 4)).decode("ascii")

@@ -30,7 +30,12 @@ __all__ = ["EVIDENCE_TOKENS", "judge", "judge_async", "priced"]
 EVIDENCE_TOKENS = 10_000
 
 
-def judge(
+def judge(workspace: Workspace, requirements: Requirements, client: Client, **options: Any) -> tuple[Judgement, ...]:
+    """Judge every requirement by asking a model; options as of `judge_async`."""
+    return background.run(judge_async(workspace, requirements, client, **options))
+
+
+async def judge_async(
     workspace: Workspace,
     requirements: Requirements,
     client: Client,
@@ -41,7 +46,7 @@ def judge(
     votes: int = 1,
     books: Books | None = None,
 ) -> tuple[Judgement, ...]:
-    """Judge every requirement by asking a model.
+    """Judge every requirement by asking a model, for code with an event loop.
 
     Args:
         workspace: what was made.
@@ -61,25 +66,6 @@ def judge(
         BadInput: an option that cannot be used, or gray without a trajectory.
         ModelError: the model does not answer at all.
     """
-    return background.run(
-        judge_async(
-            workspace, requirements, client, plan=plan, setting=setting, trajectory=trajectory, votes=votes, books=books
-        )
-    )
-
-
-async def judge_async(
-    workspace: Workspace,
-    requirements: Requirements,
-    client: Client,
-    *,
-    plan: Plan = "efficient",
-    setting: Setting = "auto",
-    trajectory: Any = None,
-    votes: int = 1,
-    books: Books | None = None,
-) -> tuple[Judgement, ...]:
-    """`judge` for code with an event loop."""
     check_plan(plan)
     check_votes(votes)
     _, log = settle(setting, trajectory)

@@ -165,9 +165,12 @@ def _refuse_outside(path: Path, names: list[str], links: list[str]) -> None:
 
 def _refuse_many(path: Path, count: int, size: int, limits: "Limits") -> None:
     if count > limits.files:
-        raise BadInput(f"The archive {path} has more than {limits.files} files.", "Raise it with limits=Limits(files=...).")
+        raise BadInput(
+            f"The archive {path} has more than {limits.files} files.",
+            "Raise it with Workspace.open(path, Limits(files=N)) in Python.",
+        )
     if size > limits.unpacked:
-        hint = "Unpack it into a folder, or raise it with limits=Limits(unpacked=...)."
+        hint = "Unpack it into a folder, or raise it with Workspace.open(path, Limits(unpacked=N)) in Python."
         raise BadInput(f"The archive {path} unpacks to more than {limits.unpacked / 1e6:.0f} MB.", hint)
 
 

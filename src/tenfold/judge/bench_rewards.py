@@ -24,22 +24,22 @@ LADDERS, GROUPS, CHOICES = 4, 12, 8
 
 @dataclass(frozen=True)
 class Repair:
-    """A scripted agent that undoes one reported fault a round, until none is reported.
+    """A scripted agent that undoes one fault a round, led by the judge's report alone.
+
+    It works on what is called unsatisfied, and on what is undecided, where the prerequisites are met; then on what others
+    build on. It ends when there is no fault behind anything that the report leaves open.
 
     Attributes:
         task: name of the task.
-        dependent: requirements met with their prerequisites (D), before the first round and after each.
-        left: faults that were never reported.
+        dependent: requirements met with their prerequisites (D) as judged, before the first round and after each.
+        true: the same as labelled; a requirement without a label counts as true.
+        left: faults that the agent was never led to: the judge called satisfied what they make false.
     """
 
     task: str
     dependent: tuple[float, ...]
+    true: tuple[float, ...]
     left: int
-
-    @property
-    def rises(self) -> bool:
-        """Whether there was a round, and D rose in every one."""
-        return len(self.dependent) > 1 and all(a < b for a, b in pairwise(self.dependent))
 
 
 @dataclass(frozen=True)
@@ -66,27 +66,49 @@ class RewardBench:
 
     @property
     def rising(self) -> float:
-        """The share of repairs in which D rose in each round."""
-        return sum(one.rises for one in self.repairs) / len(self.repairs)
+        """The share of repairs in which D as judged rose in each round."""
+        return sum(_rises(one.dependent) for one in self.repairs) / len(self.repairs)
+
+    @property
+    def truly_rising(self) -> float:
+        """The share of repairs in which D as labelled rose in each round."""
+        return sum(_rises(one.true) for one in self.repairs) / len(self.repairs)
 
     @property
     def rounds(self) -> tuple[float, ...]:
-        """Mean D before the first round and after each; a repair that ended earlier keeps its last."""
-        most = max(len(one.dependent) for one in self.repairs)
-        padded = [one.dependent + one.dependent[-1:] * (most - len(one.dependent)) for one in self.repairs]
-        return tuple(float(value) for value in np.mean(padded, axis=0))
+        """Mean D as judged before the first round and after each; a repair that ended earlier keeps its last."""
+        return _mean_by_round([one.dependent for one in self.repairs])
+
+    @property
+    def true_rounds(self) -> tuple[float, ...]:
+        """Mean D as labelled, in the same way."""
+        return _mean_by_round([one.true for one in self.repairs])
 
     @property
     def unreported(self) -> float:
-        """The share of faults that stayed because they were never reported."""
+        """The share of faults that stayed because what they make false was called satisfied."""
         made = sum(len(one.dependent) - 1 for one in self.repairs)
         left = sum(one.left for one in self.repairs)
         return left / (made + left)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON types."""
-        repairs = [{"task": one.task, "dependent": one.dependent, "left": one.left} for one in self.repairs]
-        names = ("spearman", "within", "curve", "chosen", "random", "gain", "rising", "rounds", "unreported")
+        repairs = [
+            {"task": one.task, "dependent": one.dependent, "true": one.true, "left": one.left} for one in self.repairs
+        ]
+        names = (
+            "spearman",
+            "within",
+            "curve",
+            "chosen",
+            "random",
+            "gain",
+            "rising",
+            "truly_rising",
+            "rounds",
+            "true_rounds",
+            "unreported",
+        )
         return jsonable({**{name: getattr(self, name) for name in names}, "repairs": repairs})
 
     def table(self) -> str:
@@ -97,9 +119,11 @@ class RewardBench:
                 f"reward by number of faults   {curve}",
                 f"Spearman, pooled {self.spearman:.3f}; within a ladder {_text(self.within)}",
                 f"best of {CHOICES}: true share {_text(self.chosen)}, random {_text(self.random)}, gain {_text(self.gain)}",
-                f"D by round of repair   {'  '.join(f'{value:.3f}' for value in self.rounds)}",
-                f"repairs in which D rose each round: {self.rising:.0%} of {len(self.repairs)}",
-                f"faults that were never reported: {self.unreported:.0%}",
+                f"D by round of repair, as labelled   {_series(self.true_rounds)}",
+                f"D by round of repair, as judged     {_series(self.rounds)}",
+                f"repairs in which D rose each round: as labelled {self.truly_rising:.0%}, as judged {self.rising:.0%}"
+                f" of {len(self.repairs)}",
+                f"faults whose requirements were called satisfied to the end: {self.unreported:.0%}",
             ]
         )
 
@@ -173,32 +197,46 @@ def _choosing(groups: Sequence[Sequence[CaseResult]]) -> tuple[Interval, Interva
 
 
 def _repair(judge: Judge, ladder: Ladder) -> Repair:
-    left = list(ladder.faults)
-    report = judged_report(judge, _case(ladder, left))
-    dependent = [report.met(dependent=True)]
-    while left:
-        fault = _reported(report, left)
-        if fault is None:
-            break
-        left.remove(fault)
-        report = judged_report(judge, _case(ladder, left))
+    left: list[Fault] = list(ladder.faults)
+    dependent, true = [], []
+    while True:
+        case = Case(ladder.task, "several", tuple(left))
+        report = judged_report(judge, case)
         dependent.append(report.met(dependent=True))
-    return Repair(ladder.task, tuple(dependent), len(left))
+        true.append(_true_dependent(case))
+        fault = _next(report, left)
+        if fault is None:
+            return Repair(ladder.task, tuple(dependent), tuple(true), len(left))
+        left.remove(fault)
 
 
-def _case(ladder: Ladder, left: Sequence[Fault]) -> Case:
-    return Case(ladder.task, "several", tuple(left))
-
-
-def _reported(report: Report, left: Sequence[Fault]) -> Fault | None:
-    """The fault behind a requirement that is called unsatisfied: first where all prerequisites are met, roots first."""
+def _next(report: Report, left: Sequence[Fault]) -> Fault | None:
+    """The fault to undo: what stands on met prerequisites first, unsatisfied before undecided; then roots first."""
     behind = {
         identity: next((fault for fault in left if identity in fault.breaks), None)
         for identity in _roots_first(report.requirements)
-        if report[identity].verdict == "unsatisfied"
+        if report[identity].verdict != "satisfied"
     }
     ready = [one for one in behind if all(report.is_met(other) for other in report.requirements[one].prerequisites)]
+    ready.sort(key=lambda identity: report[identity].verdict == "undecided")
     return next((behind[one] for one in [*ready, *behind] if behind[one] is not None), None)
+
+
+def _true_dependent(case: Case) -> float:
+    """The share of requirements that are not false, nor any of their direct prerequisites (D)."""
+    false = {identity for identity, label in case.labels.items() if not label}
+    return sum(false.isdisjoint((item.id, *item.prerequisites)) for item in case.requirements) / len(case.requirements)
+
+
+def _rises(values: Sequence[float]) -> bool:
+    """Whether there was a round, and the value rose in every one."""
+    return len(values) > 1 and all(a < b for a, b in pairwise(values))
+
+
+def _mean_by_round(series: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    most = max(map(len, series))
+    padded = [one + one[-1:] * (most - len(one)) for one in series]
+    return tuple(float(value) for value in np.mean(padded, axis=0))
 
 
 def _roots_first(requirements: Requirements) -> list[str]:
@@ -207,3 +245,7 @@ def _roots_first(requirements: Requirements) -> list[str]:
 
 def _text(interval: Interval) -> str:
     return f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _series(values: Sequence[float]) -> str:
+    return "  ".join(f"{value:.3f}" for value in values)

@@ -2,9 +2,10 @@
 
 import os
 
-from tenfold.judge.checks import Part, Scene, parts
+from tenfold.judge.checks import parts
 from tenfold.judge.criterion import parse
 from tenfold.judge.known import Known
+from tenfold.judge.scene import Part, Scene
 from tenfold.judge.types import Evidence, Judgement, Requirement, Requirements
 from tenfold.judge.weighing import confidence, verdict
 from tenfold.judge.workspace import Workspace

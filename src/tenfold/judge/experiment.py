@@ -30,6 +30,7 @@ ENGINES = ("llm-single", "llm", "hybrid")
 AGENTS = ("MetaGPT", "GPT-Pilot", "OpenHands")
 STAGED = ("MetaGPT", "OpenHands")
 SPEARMAN, CHOSEN_OVER = 0.9, 0.0
+TRULY_RISING = "repairs in which true D rose each round"
 FAULTS, REWARDS, TRAPS = "seeded faults, held-out tasks", "seeded faults, rewards", "traps"
 # What claims.md asks of faults found, and of agreement among what was decided.
 FOUND, AGREED = 0.92, 0.95
@@ -111,7 +112,14 @@ def _rewards(ladders: int, groups: int, seed: int) -> list[Row]:
         for name, one in spans.items()
     ]
     rows.append(Row(method=EMBEDDED, metric="Spearman, pooled over tasks", value=found.spearman, condition=REWARDS))
-    rows.append(Row(method=EMBEDDED, metric="repairs in which D rose each round", value=found.rising, condition=REWARDS))
+    rows.append(
+        Row(method=EMBEDDED, metric="repairs in which D as judged rose each round", value=found.rising, condition=REWARDS)
+    )
+    rows.append(Row(method=EMBEDDED, metric=TRULY_RISING, value=found.truly_rising, condition=REWARDS))
+    rows += [
+        Row(method=EMBEDDED, metric="true D", value=value, condition=f"{REWARDS}, repaired", x=float(number))
+        for number, value in enumerate(found.true_rounds)
+    ]
     rows += [
         Row(method=EMBEDDED, metric="reward", value=value, condition=f"{REWARDS}, {number} faults", x=float(number))
         for number, value in enumerate(found.curve)
@@ -352,9 +360,9 @@ def _decide_5(rows: Sequence[Row]) -> Decision:
         return Decision("not decidable here", "not run")
     falls, pays = within.value >= SPEARMAN, gain.low > CHOSEN_OVER
     verdict = "shown" if falls and pays else "partly" if falls or pays else "not shown"
-    pooled, rising = _find(rows, "Spearman, pooled over tasks"), _find(rows, "repairs in which D rose each round")
+    pooled, rising = _find(rows, "Spearman, pooled over tasks"), _find(rows, TRULY_RISING)
     more = "" if pooled is None else f" (pooled over tasks of different difficulty {pooled.value:.2f})"
-    more += "" if rising is None else f"; D rose in every round of {rising.value:.0%} of scripted repairs"
+    more += "" if rising is None else f"; true D rose in every round of {rising.value:.0%} of scripted repairs"
     why = f"Spearman {within.value:.2f} within a task{more}; best of 8 minus random {gain.value:+.3f} from {gain.low:+.3f}"
     return Decision(verdict, why)
 

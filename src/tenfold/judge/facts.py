@@ -156,7 +156,9 @@ def facts_from_dict(found: dict[str, Any]) -> Facts:
             **{
                 **code,
                 "imports": tuple(Import(*one) for one in code["imports"]),
-                "calls": tuple(Call(one[0], one[1], tuple(one[2]), one[3], one[4]) for one in code["calls"]),
+                "calls": tuple(
+                    [Call(name, line, tuple(strings), inside, open_) for name, line, strings, inside, open_ in code["calls"]]
+                ),
                 "definitions": tuple(Definition(*one) for one in code["definitions"]),
             }
         )

@@ -91,6 +91,9 @@ def read_drafts(source: str | os.PathLike[str] | Mapping[str, Any] | Sequence[An
             raise BadInput(f"The requirements have {len(source) / 1e6:.0f} MB; the limit is {FILE_LIMIT / 1e6:.0f} MB.")
         return _drafts(_parsed(source, "", "The requirements"), "requirements")
     path = Path(source)
+    if not path.exists():
+        hint = "Requirements themselves are given as a list, or as a text of several lines."
+        raise BadInput(f"{path} does not exist.", hint)
     name = path.name.removesuffix(".gz")
     return _drafts(_parsed(read_text(path), Path(name).suffix.lower(), str(path)), Path(name).stem)
 
@@ -119,11 +122,10 @@ def read_text(path: Path, limit: int = FILE_LIMIT) -> str:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadInput(f"{path} is a damaged .gz file.") from error
     except IsADirectoryError as error:
-        raise BadInput(f"{path} is a folder, not a file of requirements.", "Name a file in it.") from error
+        raise BadInput(f"{path} is a folder, not a file.", "Name a file in it.") from error
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or str(error)).rstrip(".")
-        hint = "Requirements themselves are given as a list, or as a text of several lines." if not path.exists() else ""
-        raise BadInput(f"{path} cannot be read: {why}.", hint) from error
+        raise BadInput(f"{path} cannot be read: {why}.", "Name a file that you may read.") from error
     if len(content) > limit:
         raise BadInput(f"{path} has more than {limit / 1e6:.0f} MB.", "Split it into several files.")
     try:
@@ -231,7 +233,7 @@ def _item(row: Any, number: int, findings: list[Finding]) -> Requirement:
     if isinstance(row, str):
         row = {"criteria": row}
     if not isinstance(row, Mapping):
-        words = f"Requirement {number} is a {type(row).__name__}, not a text or a table with criteria."
+        words = f"Requirement {number} is of type {type(row).__name__}, not a text or a table with criteria."
         findings.append(Finding("error", str(number), "form", words))
         return Requirement(str(number), "")
     identity = _identity(row, number, findings)
@@ -272,7 +274,7 @@ def _criteria(row: Mapping[str, Any], identity: str, findings: list[Finding]) ->
         findings.append(Finding("error", identity, "criteria", f"Requirement {identity} has no criteria.", hint))
         return ""
     if not isinstance(value, str):
-        words = f"The criteria of requirement {identity} is a {type(value).__name__}, not a text."
+        words = f"The criteria of requirement {identity} is of type {type(value).__name__}, not a text."
         findings.append(Finding("error", identity, "criteria", words))
         return ""
     if not value.strip():

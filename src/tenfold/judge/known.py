@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tenfold.judge.addressing import flags_in
-from tenfold.judge.artefacts import artefact_facts, cell_sources, zip_part
+from tenfold.judge.artefact_notebooks import cell_sources
+from tenfold.judge.artefacts import artefact_facts
 from tenfold.judge.facts import Artefact, Code, Facts, facts_from_dict, facts_to_dict
 from tenfold.judge.kinds import CODE, PROSE, TABLES
 from tenfold.judge.other_code import html_facts, script_facts, style_facts, word_facts
 from tenfold.judge.python_code import notebook_source, python_facts
 from tenfold.judge.workspace import FileInfo, Workspace, decode
+from tenfold.judge.zips import zip_part
 
 __all__ = ["VERSION", "Known", "default_cache", "file_facts"]
 

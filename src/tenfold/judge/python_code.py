@@ -3,8 +3,10 @@
 import ast
 import builtins
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
+from tenfold.judge.collector import held_back
 from tenfold.judge.facts import Call, Code, Definition, Import
 
 __all__ = ["notebook_source", "python_facts"]
@@ -12,7 +14,8 @@ __all__ = ["notebook_source", "python_facts"]
 _BUILTINS = frozenset(dir(builtins))
 _WORK = (ast.BinOp, ast.AugAssign, ast.Compare, ast.BoolOp, ast.UnaryOp)
 _LOOPS = (ast.For, ast.While, ast.AsyncFor, ast.comprehension)
-_COUNTED = (*_WORK, *_LOOPS)
+_SILENT, _ENDS = {ast.Import, ast.ImportFrom, ast.Pass}, {ast.Return, ast.Raise, ast.Break, ast.Continue}
+_PLAIN = {ast.Constant, ast.List, ast.Tuple, ast.Dict}
 _LONGEST, _MOST_WORDS, _MOST_STRINGS = 160, 3, 12
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -20,10 +23,9 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef
 def python_facts(source: str) -> Code:
     """Facts of a file. A file that does not parse, or is too deeply nested, has an error and no other facts."""
     try:
-        with warnings.catch_warnings():
+        with held_back(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-        return _Reader(tree).facts()
+            return _Reader(ast.parse(source)).facts()
     except SyntaxError as error:
         return Code("python", error=f"it does not parse: {error.msg}", error_line=error.lineno or 0)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -61,12 +63,6 @@ class _Reader:
         self.statements = 0
         self.literals: dict[str, tuple[str, ...]] = {}
         self.local: set[str] = set()
-        self.by_type: dict[type, Callable] = {
-            ast.Import: self._import, ast.ImportFrom: self._import_from, ast.Call: self._call, ast.Name: self._name,
-            ast.Attribute: self._attribute, ast.Subscript: self._subscript, ast.FunctionDef: self._function,
-            ast.AsyncFunctionDef: self._function, ast.ClassDef: self._class, ast.If: self._if, ast.While: self._while,
-            ast.Constant: self._nothing, ast.Load: self._nothing, ast.Store: self._nothing,
-        }  # fmt: skip
 
     def facts(self) -> Code:
         self._prepare()
@@ -116,39 +112,39 @@ class _Reader:
         for number, one in enumerate(self.definitions):
             yield one._replace(stub=number not in live) if one.kind == "class" and one.stub else one
 
-    def _visit(self, node: ast.AST) -> None:
-        handler = self.by_type.get(type(node))
-        if handler is not None:
-            handler(node)
-            return
-        if isinstance(node, _COUNTED):
-            self.scopes[-1].work += 1
-        self._children(node)
+    def _visit(self, node: Any) -> None:
+        _HANDLERS[type(node)](self, node)
 
     def _children(self, node: ast.AST) -> None:
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                if value and isinstance(value[0], ast.stmt):
-                    self._body(value)
-                else:
-                    for one in value:
-                        if isinstance(one, ast.AST):
-                            self._visit(one)
-            elif isinstance(value, ast.AST):
-                self._visit(value)
+        for name in _FIELDS[type(node)]:
+            value = getattr(node, name)
+            _HANDLERS[type(value)](self, value)
+
+    def _counted(self, node: ast.AST) -> None:
+        self.scopes[-1].work += 1
+        for name in _FIELDS[type(node)]:
+            value = getattr(node, name)
+            _HANDLERS[type(value)](self, value)
+
+    def _list(self, nodes: list[Any]) -> None:
+        if nodes and isinstance(nodes[0], ast.stmt):
+            self._body(nodes)
+            return
+        for node in nodes:
+            _HANDLERS[type(node)](self, node)
 
     def _body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
+            kind = type(statement)
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
                 continue
-            if not isinstance(statement, (ast.Import, ast.ImportFrom, ast.Pass)):
+            if kind not in _SILENT:
                 self.statements += 1
-            self._visit(statement)
-            if isinstance(statement, (ast.Return, ast.Raise, ast.Break, ast.Continue)):
+            _HANDLERS[kind](self, statement)
+            if kind in _ENDS:
                 return
 
-    def _nothing(self, node: ast.AST) -> None:
+    def _nothing(self, node: Any) -> None:
         """A leaf that says nothing."""
 
     def _import(self, node: ast.Import) -> None:
@@ -174,29 +170,30 @@ class _Reader:
         self._visit(node.value)
 
     def _subscript(self, node: ast.Subscript) -> None:
-        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
-            self.keys.setdefault(node.slice.value[:_LONGEST], node.lineno)
+        self._key(node.slice, node.lineno)
         self._children(node)
 
     def _call(self, node: ast.Call) -> None:
         name = self._dotted(node.func)
         if self._is_foreign(name):
             self.scopes[-1].foreign += 1
-        values = [*node.args, *(keyword.value for keyword in node.keywords)]
-        strings = tuple(dict.fromkeys(text for value in values for text in _strings(value, self.literals)))[:_MOST_STRINGS]
-        unknown = any(not isinstance(value, (ast.Constant, ast.List, ast.Tuple, ast.Dict)) for value in values)
-        self.calls.append(Call(name, node.lineno, strings, self.where, unknown))
-        if (
-            name.endswith(".get")
-            and node.args
-            and isinstance(node.args[0], ast.Constant)
-            and isinstance(node.args[0].value, str)
-        ):
-            self.keys.setdefault(node.args[0].value[:_LONGEST], node.lineno)
+        strings: list[str] = []
+        is_open = False
+        for value in (*node.args, *(keyword.value for keyword in node.keywords)):
+            strings += _strings(value, self.literals)
+            is_open = is_open or type(value) not in _PLAIN
+        kept = tuple(dict.fromkeys(strings))[:_MOST_STRINGS] if strings else ()
+        self.calls.append(Call(name, node.lineno, kept, self.where, is_open))
+        if name.endswith(".get") and node.args:
+            self._key(node.args[0], node.lineno)
         for keyword in node.keywords:
             if keyword.arg:
                 self.names.setdefault(keyword.arg, node.lineno)
         self._children(node)
+
+    def _key(self, node: ast.expr, line: int) -> None:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.keys.setdefault(node.value[:_LONGEST], line)
 
     def _is_foreign(self, name: str) -> bool:
         root, _, rest = name.partition(".")
@@ -275,17 +272,58 @@ class _Reader:
         self._body(node.orelse)
 
 
+class _Handlers(dict[type, Callable[[_Reader, Any], None]]):
+    """What the walk does with a node, a list of them or a plain value, by its type."""
+
+    def __missing__(self, kind: type) -> Callable[[_Reader, Any], None]:
+        self[kind] = _Reader._children if issubclass(kind, ast.AST) else _Reader._nothing  # pyright: ignore[reportPrivateUsage]
+        return self[kind]
+
+
+class _Fields(dict[type, tuple[str, ...]]):
+    """The fields of a node that may hold other nodes."""
+
+    def __missing__(self, kind: type) -> tuple[str, ...]:
+        self[kind] = tuple(name for name in kind._fields if name not in ("ctx", "op", "ops", "type_comment"))
+        return self[kind]
+
+
+def _handlers() -> _Handlers:
+    found = _Handlers(dict.fromkeys((*_WORK, *_LOOPS), _Reader._counted))
+    found.update({
+        ast.Import: _Reader._import, ast.ImportFrom: _Reader._import_from, ast.Call: _Reader._call, ast.Name: _Reader._name,
+        ast.Attribute: _Reader._attribute, ast.Subscript: _Reader._subscript, ast.FunctionDef: _Reader._function,
+        ast.AsyncFunctionDef: _Reader._function, ast.ClassDef: _Reader._class, ast.If: _Reader._if,
+        ast.While: _Reader._while, ast.Constant: _Reader._nothing, list: _Reader._list,
+    })  # fmt: skip
+    return found
+
+
+_HANDLERS = _handlers()
+_FIELDS = _Fields()
+
+
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
     """Every statement, at whatever depth; expressions are not looked into."""
     left: list[ast.stmt] = list(tree.body)
     while left:
         node = left.pop()
         yield node
-        for name in ("body", "orelse", "finalbody"):
-            left.extend(getattr(node, name, ()))
-        for name in ("handlers", "cases"):
-            for one in getattr(node, name, ()):
+        for name in _BLOCKS.get(type(node), ()):
+            left.extend(getattr(node, name))
+        for name in _GROUPS.get(type(node), ()):
+            for one in getattr(node, name):
                 left.extend(one.body)
+
+
+def _named_fields(*names: str) -> dict[type, tuple[str, ...]]:
+    """Statement -> those of the fields that it has."""
+    kinds = (one for one in vars(ast).values() if isinstance(one, type) and issubclass(one, ast.stmt))
+    found = {kind: tuple(name for name in names if name in kind._fields) for kind in kinds}
+    return {kind: fields for kind, fields in found.items() if fields}
+
+
+_BLOCKS, _GROUPS = _named_fields("body", "orelse", "finalbody"), _named_fields("handlers", "cases")
 
 
 def _is_hollow(body: list[ast.stmt]) -> bool:
@@ -335,24 +373,27 @@ def _strings(node: ast.expr, literals: dict[str, tuple[str, ...]], depth: int = 
         return literals.get(node.id, ())
     if isinstance(node, ast.Attribute):
         return literals.get(node.attr, ())
-    if depth > 3:
+    inner = _INNER.get(type(node))
+    if depth > 3 or inner is None:
         return ()
-    inner: list[ast.expr] = []
-    if isinstance(node, ast.BinOp):
-        inner = [node.left, node.right]
-    elif isinstance(node, ast.JoinedStr):
-        inner = [one.value if isinstance(one, ast.FormattedValue) else one for one in node.values]
-    elif isinstance(node, ast.Call):
-        inner = [*([node.func.value] if isinstance(node.func, ast.Attribute) else []), *node.args]
-    elif isinstance(node, (ast.List, ast.Tuple)):
-        inner = node.elts[:_MOST_STRINGS]
-    elif isinstance(node, ast.Dict):
-        inner = [value for value in node.values[:_MOST_STRINGS] if value is not None]
-    found = tuple(text for one in inner for text in _strings(one, literals, depth + 1))
-    return (*_joined(node, found), *found)
+    found: list[str] = []
+    for one in inner(node):
+        found += _strings(one, literals, depth + 1)
+    return (*_joined(node, found), *found) if found else ()
 
 
-def _joined(node: ast.expr, found: tuple[str, ...]) -> tuple[str, ...]:
+_INNER: dict[type, Callable[[Any], Iterable[ast.expr]]] = {
+    ast.BinOp: lambda node: (node.left, node.right),
+    ast.JoinedStr: lambda node: [one.value if isinstance(one, ast.FormattedValue) else one for one in node.values],
+    ast.Call: lambda node: [node.func.value, *node.args] if isinstance(node.func, ast.Attribute) else node.args,
+    ast.List: lambda node: node.elts[:_MOST_STRINGS],
+    ast.Tuple: lambda node: node.elts[:_MOST_STRINGS],
+    ast.Dict: lambda node: [value for value in node.values[:_MOST_STRINGS] if value is not None],
+}
+"""Where the texts of an argument may stand: the parts of an expression, by its type."""
+
+
+def _joined(node: ast.expr, found: Sequence[str]) -> tuple[str, ...]:
     """The parts of a path as one: `os.path.join("a", "b")`, `Path("a") / "b"`."""
     is_join = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("join", "joinpath")
     is_slash = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)

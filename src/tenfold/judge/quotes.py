@@ -41,7 +41,7 @@ def source_of(workspace: Workspace, file: str) -> str:
 
 
 def _cells(data: bytes) -> str:
-    from tenfold.judge.artefacts import cell_sources
+    from tenfold.judge.artefact_notebooks import cell_sources
     from tenfold.judge.python_code import notebook_source
 
     try:

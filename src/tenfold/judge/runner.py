@@ -113,6 +113,7 @@ def run_many(
     jobs: int = 1,
     on_error: Literal["raise", "collect"] = "raise",
     on_report: Callable[[int, Report], None] | None = None,
+    on_judgement: Callable[[int, str], None] | None = None,
 ) -> list[Report | Failure]:
     """Judge many workspaces: the embedded engine in `jobs` processes, a model's requests all at once as the client allows.
 
@@ -122,6 +123,8 @@ def run_many(
         on_error: "raise" the first error, or "collect" a `Failure` in the place of a workspace that cannot be judged. What
             ends the run for all (a model that does not answer, an option that cannot be used) is always raised.
         on_report: called with (index, report) as each is made.
+        on_judgement: called with the number of requirements that a model's engine has judged in all, and the calls and
+            money spent so far in words.
 
     The other arguments are those of `run`.
     """
@@ -139,7 +142,8 @@ def run_many(
         options = {"setting": setting, "votes": votes, **({"plan": plan} if name == "llm" else {})}
         many = _Many(cases, name, asked, options, known, on_error, on_report)
         with meter("Judging", None) as live:
-            many.watch = lambda done: live.update(done, _spent(asked))
+            tellers = [live.update, *([on_judgement] if on_judgement else [])]
+            many.watch = lambda done: [tell(done, _spent(asked)) for tell in tellers]
             return background.run(many.reports())
 
 
@@ -173,7 +177,7 @@ class _Many:
     ) -> None:
         self.cases, self.engine, self.client, self.options = cases, engine, client, options
         self.cache, self.on_error, self.on_report = cache, on_error, on_report
-        self.watch: Callable[[int], None] = lambda done: None
+        self.watch: Callable[[int], object] = lambda done: None
         self._done = 0
 
     async def reports(self) -> list[Report | Failure]:

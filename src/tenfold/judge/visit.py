@@ -5,6 +5,7 @@ import html
 import io
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ def judge_uploads(
     model: str,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Visit:
-    """Judge uploaded workspaces; `tell` gets a line after each.
+    """Judge uploaded workspaces; `tell` gets a line after each, with the time that is left.
 
     Raises:
         BadInput: something uploaded cannot be used, or the model is not offered.
@@ -86,9 +87,8 @@ def judge_uploads(
     cases = [Case(one, task_of(tasks, one.name)) for one in workspaces]
     tell(f"Judging {len(cases)} of {cases[0].requirements.name} ...")
     budget = Budget(calls=call_limit(MODEL_CALLS)) if string else None
-    reports = run_many(
-        cases, model=string, budget=budget, cache="", on_report=lambda index, one: tell(f"{one.workspace} is judged.")
-    )
+    told = _Told(tell, [len(one.requirements) for one in cases])
+    reports = run_many(cases, model=string, budget=budget, cache="", on_report=told.report, on_judgement=told.judgement)
     return Visit(workspaces, [one for one in reports if isinstance(one, Report)])
 
 
@@ -237,6 +237,28 @@ def thumbnail(data: bytes) -> str:
     except Exception:  # decoders of hostile pictures raise what they like
         return ""
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+class _Told:
+    """What a visitor reads while workspaces are judged: how far it is, what was spent, and the time left."""
+
+    def __init__(self, tell: Callable[[str], None], counts: Sequence[int]) -> None:
+        self._tell, self._counts, self._started = tell, counts, time.monotonic()
+        self._finished: list[int] = []
+        self._judged = 0
+
+    def report(self, index: int, report: Report) -> None:
+        self._finished.append(self._counts[index])
+        self._judged = max(self._judged, sum(self._finished))
+        self._say(f"{report.workspace} is judged, {len(self._finished)} of {len(self._counts)} workspaces")
+
+    def judgement(self, done: int, spent: str) -> None:
+        self._judged = max(self._judged, done)
+        self._say(f"{done} of {sum(self._counts)} requirements are judged, {spent}")
+
+    def _say(self, words: str) -> None:
+        left = (time.monotonic() - self._started) * (sum(self._counts) / self._judged - 1)
+        self._tell(f"{words}; about {left:.0f} s left." if left > 0 else f"{words}.")
 
 
 class _Few:

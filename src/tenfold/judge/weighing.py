@@ -13,10 +13,13 @@ from functools import lru_cache
 
 from tenfold.judge.types import Evidence, Verdict
 
-__all__ = ["ABSENT", "CEILING", "EMPTY", "FLOOR", "confidence", "probability", "verdict"]
+__all__ = ["ABSENT", "CEILING", "DOUBT", "EMPTY", "FLOOR", "UNDECIDED", "confidence", "probability", "verdict"]
 
 ABSENT, EMPTY, FLOOR, CEILING = 0.02, 0.03, 0.05, 0.98
 """Probabilities: of a criterion whose file is absent; or empty; the least and most of one whose files are there."""
+
+UNDECIDED, DOUBT = 0.5, 0.45
+"""Probabilities that decide nothing: nothing was found either way; a known name of what is asked for was not found."""
 
 _SATISFIED, _UNSATISFIED = 0.6, 0.4
 

@@ -157,7 +157,7 @@ def _scan(root: Path, limits: Limits) -> Workspace:
     files: dict[str, FileInfo] = {}
     for path in _walk(root, limits, notes.append, dropped):
         if len(files) >= limits.files:
-            hint = "Choose a smaller folder, or raise it with limits=Limits(files=...)."
+            hint = "Choose a smaller folder, or raise it with Workspace.open(path, Limits(files=N)) in Python."
             raise BadInput(f"The workspace {root} has more than {limits.files} files.", hint)
         info = _look(root, path, limits, notes.append)
         if info is not None:

@@ -24,6 +24,7 @@ in flight, cassette (record, replay), disk cache, rate limits, concurrency, retr
 | `background.py`, `flights.py`, `tokens.py` | the synchronous face's loop; coalescing; counting tokens by bytes |
 | `server.py`, `folder.py`, `script.py`, `vendors.py` | the backends |
 | `wire.py`, `refusals.py` | requests and replies as OpenAI writes them; what a server's refusal means |
+| `bounded.py` | no reply beyond a number of bytes |
 | `database.py` | SQLite files that many processes write at once |
 | `generation.py`, `weights.py` | many requests in one batch; which folders of weights may be loaded |
 | `errors.py` | what can go wrong with an endpoint, and which of it is worth another try |
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         KeyRefused,
         ModelError,
         ModelUnknown,
+        ReplyTooLong,
         RequestRefused,
         StructuredOutputError,
     )
@@ -82,6 +84,7 @@ _HOME = {
     "ModelUnknown": "errors",
     "Reply": "types",
     "Request": "types",
+    "ReplyTooLong": "errors",
     "RequestRefused": "errors",
     "Score": "scorer",
     "Scorer": "scorer",
@@ -113,6 +116,7 @@ __all__ = [
     "ModelError",
     "ModelUnknown",
     "Reply",
+    "ReplyTooLong",
     "Request",
     "RequestRefused",
     "Score",

@@ -77,7 +77,7 @@ async def check_model(model: str, **settings: Any) -> Report:
     Raises:
         TenfoldError: it does not answer at all; the message says why.
     """
-    places = {name: settings[name] for name in ("timeout", "key_file", "base_url") if name in settings}
+    places = {name: settings[name] for name in ("timeout", "key_file", "base_url", "reply_limit") if name in settings}
     backend = open_backend(model, **places)
     async with Client(model, backend=backend, coalesce=False, **settings) as client:
         reply = await client.complete(Request.of(_COUNT, max_tokens=100, tag="check:answer"))

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.llm import background
+from tenfold.llm.bounded import REPLY_LIMIT
 from tenfold.llm.budget import Account, Budget, Claim, Hold
 from tenfold.llm.flights import Flights
 from tenfold.llm.limits import Limits
@@ -50,6 +51,7 @@ class Client:
         coalesce: whether equal requests in flight become one.
         key_file: file that holds the server's key; None = environment.
         base_url: address of the server of an `openai:` model.
+        reply_limit: most bytes of a server's reply; a longer one is given up (`ReplyTooLong`).
         backend: answers instead of what `model` names.
 
     Raises:
@@ -77,11 +79,13 @@ class Client:
         coalesce: bool = True,
         key_file: PathLike | None = None,
         base_url: str | None = None,
+        reply_limit: int = REPLY_LIMIT,
         backend: Backend | None = None,
     ) -> None:
-        _check(concurrency=concurrency, timeout=timeout, tries=tries, rpm=rpm, tpm=tpm)
+        _check(concurrency=concurrency, timeout=timeout, tries=tries, rpm=rpm, tpm=tpm, reply_limit=reply_limit)
+        places = {"timeout": timeout, "key_file": key_file, "base_url": base_url, "reply_limit": reply_limit}
         self.model = model if backend is None else backend.model
-        self._backend = backend or open_backend(model, timeout=timeout, key_file=key_file, base_url=base_url)
+        self._backend = backend or open_backend(model, **places)
         self._pure = getattr(self._backend, "answer", None)
         self._prices = None if self._backend.is_free else Prices.load(prices)
         self._cache = _open_cache(cache)

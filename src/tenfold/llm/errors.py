@@ -7,6 +7,7 @@
 | `ModelUnknown` | 404 | no, ends the run |
 | `ContextOverflow` | the prompt is longer than the model reads | no |
 | `RequestRefused` | any other 4xx | no |
+| `ReplyTooLong` | the reply passes `reply_limit` bytes | no |
 | `ScriptFailed` | a script raised, took too long, or returned no text | no |
 | `EndpointDown` | not reachable; every try failed; the circuit breaker opened | no, ends the run |
 | `CassetteMiss` | strict replay has no such request | no, ends the run |
@@ -25,6 +26,7 @@ __all__ = [
     "KeyRefused",
     "ModelError",
     "ModelUnknown",
+    "ReplyTooLong",
     "RequestRefused",
     "ScriptFailed",
     "StructuredOutputError",
@@ -37,9 +39,11 @@ class ModelError(TenfoldError):
 
     Attributes:
         ends_run: whether every further request would fail in the same way.
+        billed: whether the request may have been worked on and billed all the same.
     """
 
     ends_run = False
+    billed = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(scrub(message), scrub(hint))
@@ -73,6 +77,12 @@ class ContextOverflow(RequestRefused):
         super().__init__(message, hint)
         self.tokens = tokens
         self.limit = limit
+
+
+class ReplyTooLong(RequestRefused):
+    """The reply passes `reply_limit` bytes; the rest of it was not read."""
+
+    billed = True
 
 
 class ScriptFailed(RequestRefused):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from tenfold.core.errors import BadInput
+from tenfold.llm.bounded import REPLY_LIMIT
 from tenfold.llm.types import Reply, Request, Source
 
 __all__ = ["Backend", "open_backend"]
@@ -60,6 +61,7 @@ def open_backend(
     timeout: float = 60.0,
     key_file: str | os.PathLike[str] | None = None,
     base_url: str | None = None,
+    reply_limit: int = REPLY_LIMIT,
 ) -> Backend:
     """The backend that a model string names. Nothing is sent yet.
 
@@ -68,6 +70,7 @@ def open_backend(
         timeout: seconds for one try.
         key_file: holds the server's key; None = from the environment (`secrets`).
         base_url: address of the server of `openai:`; None = OPENAI_BASE_URL or OpenAI's.
+        reply_limit: most bytes of a server's reply.
 
     Raises:
         BadInput: not a model string, or what it names is not there.
@@ -79,12 +82,14 @@ def open_backend(
         address, _, name = model.partition("#")
         if not name:
             raise BadInput(f"{model!r} names no server and model.", "Write http://host:port/v1#MODEL.")
-        return _module("server").Server(address, name, timeout=timeout, key_file=key_file)
+        return _module("server").Server(address, name, timeout=timeout, key_file=key_file, reply_limit=reply_limit)
     if not rest:
         raise BadInput(f"{model!r} is no model.", f"Write one of: {_FORMS}.")
     if kind == "openai":
         address = base_url or os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-        return _module("server").Server(address, rest, timeout=timeout, key_file=key_file, is_openai=True)
+        return _module("server").Server(
+            address, rest, timeout=timeout, key_file=key_file, reply_limit=reply_limit, is_openai=True
+        )
     makers: dict[str, Callable[[], object]] = {
         "engine": lambda: _module("script").open_rules(rest),
         "script": lambda: _module("script").open_script(rest, timeout),

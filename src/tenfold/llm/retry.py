@@ -98,7 +98,7 @@ class Retry:
             hold.is_sent = failure.billed
             raise
         except ModelError as error:
-            hold.is_sent = False
+            hold.is_sent = error.billed
             self._count(error)
             raise
         with self._lock:

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.extras import require
 from tenfold.llm import refusals, wire
+from tenfold.llm.bounded import REPLY_LIMIT, bounded
 from tenfold.llm.errors import EndpointDown, KeyRefused, ModelUnknown, RequestRefused, Transient
 from tenfold.llm.secrets import find_key, host_variable, is_loopback, scrub
 from tenfold.llm.tokens import estimated_usage
@@ -36,6 +37,7 @@ class Server:
         model: name on that server.
         timeout: seconds for one try, all in all.
         key_file: see `secrets.find_key`.
+        reply_limit: most bytes of a reply.
         is_openai: whether the user named it by `openai:`.
 
     Raises:
@@ -51,6 +53,7 @@ class Server:
         *,
         timeout: float = 60.0,
         key_file: str | os.PathLike[str] | None = None,
+        reply_limit: int = REPLY_LIMIT,
         is_openai: bool = False,
     ) -> None:
         parts = _parts(address)
@@ -59,7 +62,7 @@ class Server:
         self.endpoint = address.rstrip("/")
         self.model, self.identity = model, f"{self.endpoint}#{model}"
         self.takes_schema: bool | None = None
-        self._timeout = timeout
+        self._timeout, self._reply_limit = timeout, reply_limit
         self._key = find_key(address, key_file, is_openai=is_openai)
         self._without: set[str] = set()
         self._was_reached = False
@@ -211,6 +214,8 @@ class Server:
     def _fail(self, error: Exception) -> NoReturn:
         """Raise what a broken connection or answer means; an error of another kind is raised as it is."""
         cause = error.__cause__ or error
+        if isinstance(cause, TenfoldError):  # our own, from within the transport
+            raise cause from None
         if type(cause).__module__.partition(".")[0] not in _TRANSPORT and not isinstance(cause, (OSError, ValueError)):
             raise error
         name, words = type(cause).__name__, " ".join(str(cause).split())[:200]
@@ -257,7 +262,10 @@ class Server:
         # A proxy of the environment must not come between us and this machine. Reading the system's certificates takes
         # 0.1 s: without TLS there are none to check, and no redirect leads to a place where there would be.
         http = openai.DefaultAsyncHttpxClient(
-            trust_env=not is_loopback(self.endpoint), verify=not is_plain, follow_redirects=not is_plain
+            trust_env=not is_loopback(self.endpoint),
+            verify=not is_plain,
+            follow_redirects=not is_plain,
+            event_hooks={"response": [bounded(self._reply_limit, self.endpoint)]},
         )
         return openai.AsyncOpenAI(
             base_url=self.endpoint, api_key=self._key or "none", max_retries=0, timeout=self._timeout, http_client=http

@@ -5,19 +5,23 @@ applications", J. Cheminform. 17, arXiv 2407.09685. A product shares long substr
 query are drafts that one call of the decoder verifies together. Greedy speculation and the exact n-best search give the
 same strings as plain decoding; the paper's speculative beam search is approximate, and is called so.
 
+The system is under way: no trained model is part of it yet, nor a page, a stop on the tour and the experiment.
+
 | file | holds |
 |---|---|
 | `tokens.py` | `tokenize`, `Vocabulary`: strict SMILES tokens |
 | `molecules.py` | RDKit: parsing with named errors, canonical form, atom maps, salts, reaction strings |
-| `alignment.py` | order-aligned pairs: the target written along the source, from atom maps or without |
+| `alignment.py` | root-aligned pairs: the target written along the source, from atom maps or without |
 | `corpus.py` | reactions from the data sets and from users' files, as the model is given them |
 | `network.py` | `TransformerConfig`, `Transformer`, presets, the published code's weights |
 | `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
 | `weights.py` | a model's folder: int8 or float16 weights, vocabulary, draft table, card |
+| `conversion.py` | checkpoints of the published code as a model's folder |
 | `ctranslate.py` | export to CTranslate2 |
 | `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
 | `uncached.py` | the paper's way: every call computes whole prefixes again |
+| `pace.py` | how long the next draft is |
 | `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
 | `drafting.py` | our drafts: longest-suffix matches of the query, and one of n-grams |
@@ -39,8 +43,7 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `expansion.py` | a model's answers as planners want them |
 | `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
 | `planning.py` | molecules solved within a time limit, speculative against plain |
-| `pictures.py` | drawings of molecules, coloured copies, curves |
-| `commands.py`, `page.py`, `example.py`, `experiment.py` | command line, web page, tour stop, headline experiment |
+| `commands.py` | command line |
 """
 
 from importlib import import_module
@@ -49,14 +52,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tenfold.reactions.confidence import Calibration, calibrate
     from tenfold.reactions.copying import copied_spans
+    from tenfold.reactions.corpus import Reaction
     from tenfold.reactions.decoding import Decoded, decode
     from tenfold.reactions.drafting import Drafter, RowDrafts, SuffixDrafter
+    from tenfold.reactions.model import Model, Prediction, load
     from tenfold.reactions.network import Transformer, TransformerConfig
     from tenfold.reactions.ngrams import NgramTable
     from tenfold.reactions.oracle import Replay, replay
     from tenfold.reactions.planning import plan, read_stock
     from tenfold.reactions.scoring import Evaluation, evaluate
+    from tenfold.reactions.streaming import stream
     from tenfold.reactions.tokens import Vocabulary, tokenize
+    from tenfold.reactions.training import train
+    from tenfold.reactions.verifying import verify
     from tenfold.reactions.windows import make_drafts
 
 __all__ = [
@@ -64,7 +72,10 @@ __all__ = [
     "Decoded",
     "Drafter",
     "Evaluation",
+    "Model",
     "NgramTable",
+    "Prediction",
+    "Reaction",
     "Replay",
     "RowDrafts",
     "SuffixDrafter",
@@ -75,11 +86,15 @@ __all__ = [
     "copied_spans",
     "decode",
     "evaluate",
+    "load",
     "make_drafts",
     "plan",
     "read_stock",
     "replay",
+    "stream",
     "tokenize",
+    "train",
+    "verify",
 ]
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
@@ -88,6 +103,9 @@ _HOME = {
     "Decoded": "decoding",
     "Drafter": "drafting",
     "Evaluation": "scoring",
+    "Model": "model",
+    "Prediction": "model",
+    "Reaction": "corpus",
     "NgramTable": "ngrams",
     "Replay": "oracle",
     "RowDrafts": "drafting",
@@ -99,11 +117,15 @@ _HOME = {
     "copied_spans": "copying",
     "decode": "decoding",
     "evaluate": "scoring",
+    "load": "model",
     "make_drafts": "windows",
     "plan": "planning",
     "read_stock": "planning",
+    "stream": "streaming",
     "replay": "oracle",
     "tokenize": "tokens",
+    "train": "training",
+    "verify": "verifying",
 }
 
 

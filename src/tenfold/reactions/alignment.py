@@ -7,17 +7,29 @@ first in the product. Without atom maps the writing that is nearest to the sourc
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 from rapidfuzz.distance import Levenshtein
 from rdkit import Chem
 
 from tenfold.core.errors import BadInput
 from tenfold.reactions.tokens import tokenize
 
-__all__ = ["AtomMap", "align_product", "align_reactants", "nearest_writing", "parse_atom_map"]
+__all__ = ["AtomMap", "Mapped", "align_product", "align_reactants", "nearest_writing", "parse_atom_map", "reroot"]
 
 # For each atom of the reactants, in the order of their string: the atom of the product that it becomes, or None.
 AtomMap = Sequence[int | None]
+
+
+class Mapped(NamedTuple):
+    """Reactants, product, and the atom map between these very texts."""
+
+    reactants: list[str]
+    product: str
+    atoms: AtomMap
+
+
 _ENTRY = re.compile(r"(?:x(\d*)|(\d+)(?:-(\d+))?)\Z")
 
 
@@ -52,7 +64,7 @@ def align_product(reactants: Sequence[str], product: str, atoms: AtomMap, source
     Raises:
         BadInput: the map does not fit the molecules.
     """
-    given = _shares(reactants, atoms)
+    given = _shares(reactants, product, atoms)
     order = {smiles: place for place, smiles in reversed(list(enumerate(source)))}
     best = max(range(len(reactants)), key=lambda i: (_mapped(given[i]), -order.get(reactants[i], i)))
     root = next((atom for atom in given[best] if atom is not None), None)
@@ -66,11 +78,28 @@ def align_reactants(reactants: Sequence[str], product: str, atoms: AtomMap) -> s
         BadInput: the map does not fit the molecules.
     """
     written = []
-    for smiles, share in zip(reactants, _shares(reactants, atoms), strict=True):
+    for smiles, share in zip(reactants, _shares(reactants, product, atoms), strict=True):
         kept = [(target, place) for place, target in enumerate(share) if target is not None]
         first, root = min(kept, default=(len(product), None))
         written.append((first, _written(smiles, root)))
     return ".".join(smiles for _, smiles in sorted(written, key=lambda pair: pair[0]))
+
+
+def reroot(reactants: Sequence[str], product: str, atoms: AtomMap, draw: np.random.Generator) -> Mapped:
+    """The same reaction with each molecule begun at a random atom, for augmentation.
+
+    Raises:
+        BadInput: the map does not fit the molecules.
+    """
+    shares = _shares(reactants, product, atoms)
+    product, order = _begun_anywhere(product, draw)
+    place = {atom: position for position, atom in enumerate(order)}
+    written, mapped = [], []
+    for smiles, share in zip(reactants, shares, strict=True):
+        text, own = _begun_anywhere(smiles, draw)
+        written.append(text)
+        mapped += [None if (atom := share[i]) is None else place.get(atom) for i in own]
+    return Mapped(written, product, mapped)
 
 
 def nearest_writing(smiles: str, source: str) -> str:
@@ -80,13 +109,23 @@ def nearest_writing(smiles: str, source: str) -> str:
     return min(writings, key=lambda text: (_misfit(tokenize(text), wanted), text))
 
 
+def _begun_anywhere(smiles: str, draw: np.random.Generator) -> tuple[str, list[int]]:
+    """A writing from a random root, and which atom of the old text stands at each place of the new one."""
+    molecule = _molecule(smiles)
+    text = Chem.MolToSmiles(molecule, rootedAtAtom=int(draw.integers(molecule.GetNumAtoms())))
+    return text, [*molecule.GetPropsAsDict(includePrivate=True, includeComputed=True)["_smilesAtomOutputOrder"]]
+
+
 def _misfit(tokens: list[str], source: list[str]) -> int:
     """Edits that turn the tokens into a piece of the source: insertions at either end of the piece cost nothing."""
     return Levenshtein.distance(tokens, source, weights=(0, 1, 1))
 
 
-def _shares(reactants: Sequence[str], atoms: AtomMap) -> list[AtomMap]:
+def _shares(reactants: Sequence[str], product: str, atoms: AtomMap) -> list[AtomMap]:
     """The map, cut into one piece for each reactant."""
+    last, size = max((atom for atom in atoms if atom is not None), default=-1), _molecule(product).GetNumAtoms()
+    if last >= size:
+        raise BadInput(f"The atom map names atom {last} of the product, which has {size} atoms.")
     counts = [_molecule(smiles).GetNumAtoms() for smiles in reactants]
     if sum(counts) != len(atoms):
         raise BadInput(f"The atom map has {len(atoms)} entries, the reactants have {sum(counts)} atoms.")
@@ -101,10 +140,7 @@ def _mapped(share: AtomMap) -> int:
 def _written(smiles: str, root: int | None) -> str:
     if root is None:
         return smiles
-    molecule = _molecule(smiles)
-    if root >= molecule.GetNumAtoms():
-        raise BadInput(f"The atom map names atom {root} of {smiles[:60]!r}, which has {molecule.GetNumAtoms()}.")
-    return Chem.MolToSmiles(molecule, rootedAtAtom=root)
+    return Chem.MolToSmiles(_molecule(smiles), rootedAtAtom=root)
 
 
 def _molecule(smiles: str) -> Chem.Mol:

@@ -37,8 +37,9 @@ class CachedDecoder:
         self.config = config
         self.network = network
         self.is_pre = config.norm == "pre"
-        self.layers = [_Layer.of(layer, config.d_model // config.heads) for layer in network.decoder]
-        cross = [layer.cross.projection for layer in network.decoder]
+        layers = [layer for layer in network.decoder if isinstance(layer, DecoderLayer)]
+        self.layers = [_Layer.of(layer, config.d_model // config.heads) for layer in layers]
+        cross = [layer.cross.projection for layer in layers]
         d = config.d_model
         self.memory_weight = torch.cat([part.weight[d:] for part in cross]).t().contiguous()
         self.memory_bias = torch.cat([part.bias[d:] for part in cross])

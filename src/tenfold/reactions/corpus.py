@@ -7,7 +7,7 @@ writes the product; a retro model reads the product and writes the reactants.
 import csv
 import gzip
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,7 +16,14 @@ import numpy as np
 from tenfold.core.data import locate
 from tenfold.core.errors import BadInput
 from tenfold.core.parallel import parallel_map
-from tenfold.reactions.alignment import align_product, align_reactants, nearest_writing, parse_atom_map
+from tenfold.reactions.alignment import (
+    Mapped,
+    align_product,
+    align_reactants,
+    nearest_writing,
+    parse_atom_map,
+    reroot,
+)  # fmt: skip
 
 __all__ = ["TASKS", "Pair", "Reaction", "Task", "aligned_pairs", "mixed", "plain_pair", "read_reactions", "with_reagents"]
 
@@ -39,6 +46,10 @@ class Reaction(NamedTuple):
     product: str
     reagents: str = ""
     atom_map: str = ""
+
+
+# Reactions, task, copies, and the seed of the copies.
+_Work = tuple[Sequence[Reaction], Task, int, tuple[int, int]]
 
 
 class Pair(NamedTuple):
@@ -91,36 +102,50 @@ def with_reagents(reactions: Sequence[Reaction], donors: Sequence[Reaction], see
     return [row if row.reagents else row._replace(reagents=given[i]) for row, i in zip(reactions, drawn, strict=True)]
 
 
-def aligned_pairs(reactions: Sequence[Reaction], task: Task, *, workers: int | None = None) -> list[Pair]:
+def aligned_pairs(
+    reactions: Sequence[Reaction], task: Task, *, copies: int = 1, seed: int = 0, workers: int | None = None
+) -> list[Pair]:
     """Source as the model reads it, target root-aligned to it: by the atom map, or by edit distance where there is none.
 
-    A reaction whose map does not fit its molecules is left out.
+    Args:
+        reactions: a reaction whose map does not fit its molecules is left out.
+        task: what is read and what is written.
+        copies: pairs for each reaction with a map: the first canonical, the others with molecules begun at random atoms.
+        seed: of these atoms.
+        workers: processes; None = one per core.
     """
-    chunks = [(reactions[i : i + _CHUNK], task) for i in range(0, len(reactions), _CHUNK)]
+    chunks: list[_Work] = [(reactions[i : i + _CHUNK], task, copies, (seed, i)) for i in range(0, len(reactions), _CHUNK)]
     made = parallel_map(_aligned_chunk, chunks, workers=workers, title="Aligning reactions")
     return [pair for part in made for pair in part]
 
 
-def _aligned_chunk(work: tuple[Sequence[Reaction], Task]) -> list[Pair]:
-    return [*_aligned(*work)]
+def _aligned_chunk(work: _Work) -> list[Pair]:
+    reactions, task, copies, seed = work
+    draw = np.random.default_rng(seed)
+    return [pair for reaction in reactions for pair in _aligned(reaction, task, copies, draw)]
 
 
-def _aligned(reactions: Iterable[Reaction], task: Task) -> Iterator[Pair]:
-    for reaction in reactions:
-        source = plain_pair(reaction, task).source
-        try:
-            yield Pair(source, _target(reaction, task, source))
-        except BadInput:
-            continue
+def _aligned(reaction: Reaction, task: Task, copies: int, draw: np.random.Generator) -> Iterator[Pair]:
+    try:
+        if not reaction.atom_map:
+            source = plain_pair(reaction, task).source
+            yield Pair(source, _nearest(reaction, task, source))
+            return
+        first = Mapped(reaction.reactants.split("."), reaction.product, parse_atom_map(reaction.atom_map))
+        for copy in range(copies):
+            yield _pair(reroot(*first, draw) if copy else first, reaction.reagents, task)
+    except BadInput:
+        return
 
 
-def _target(reaction: Reaction, task: Task, source: str) -> str:
-    molecules = reaction.reactants.split(".")
-    if reaction.atom_map:
-        atoms = parse_atom_map(reaction.atom_map)
-        if task == "forward":
-            return align_product(molecules, reaction.product, atoms, source.split("."))
-        return align_reactants(molecules, reaction.product, atoms)
+def _pair(mapped: Mapped, reagents: str, task: Task) -> Pair:
+    if task == "retro":
+        return Pair(mapped.product, align_reactants(*mapped))
+    source = mixed(Reaction(".".join(mapped.reactants), mapped.product, reagents))
+    return Pair(source, align_product(*mapped, source.split(".")))
+
+
+def _nearest(reaction: Reaction, task: Task, source: str) -> str:
     if task == "forward":
-        return nearest_writing(reaction.product, max(molecules, key=len))
-    return ".".join(nearest_writing(molecule, source) for molecule in molecules)
+        return nearest_writing(reaction.product, max(reaction.reactants.split("."), key=len))
+    return ".".join(nearest_writing(molecule, source) for molecule in reaction.reactants.split("."))

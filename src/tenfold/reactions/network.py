@@ -79,7 +79,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocabulary_size, config.d_model)
-        self.register_buffer("positions", sinusoids(config.positions, config.d_model), persistent=False)
+        self.register_buffer("positions", self.table(config), persistent=False)
         self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.encoder_norm = nn.LayerNorm(config.d_model)
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
@@ -90,6 +90,11 @@ class Transformer(nn.Module):
                 nn.init.xavier_uniform_(weight)
         # Of the size of the sinusoids, not of Xavier's small bound, for the table has as many rows as tokens.
         nn.init.normal_(self.embedding.weight, std=0.5)
+
+    @staticmethod
+    def table(config: TransformerConfig) -> Float[Tensor, "positions d"]:
+        """The positions that are added to embeddings."""
+        return sinusoids(config.positions, config.d_model)
 
     def forward(
         self, source_ids: Int[Tensor, "batch source"], target_ids: Int[Tensor, "batch target"]

@@ -1,8 +1,14 @@
-"""Training: pairs of texts -> batches of about equal cost -> `core.train`."""
+"""Training: reactions -> aligned pairs -> batches of about equal cost -> `core.train` -> a model's folder.
 
+The recipe is the original Molecular Transformer's (Adam, Noam schedule, averaged weights, padding not learned); the
+average is a running one over the steps instead of one over the last twenty checkpoints.
+"""
+
+import os
 from collections.abc import Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,13 +18,120 @@ from torch.nn import functional as F
 from tenfold.core import train as loop
 from tenfold.core.errors import BadInput
 from tenfold.core.runs import Run
-from tenfold.reactions.corpus import Pair
-from tenfold.reactions.network import Transformer
+from tenfold.reactions import weights
+from tenfold.reactions.corpus import TASKS, Pair, Reaction, Task, aligned_pairs, plain_pair, read_reactions
+from tenfold.reactions.network import PRESETS, Transformer, TransformerConfig
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary
 
-__all__ = ["Encoded", "TokenBatches", "encode_pairs", "fit_network", "sequence_loss", "validation"]
+if TYPE_CHECKING:
+    from tenfold.reactions.model import Model
+
+__all__ = ["Encoded", "TokenBatches", "encode_pairs", "fit_network", "sequence_loss", "train", "validation"]
 
 _SORTED_TOGETHER, _LIKE = 16_384, 8
+
+
+def train(
+    rows: str | os.PathLike[str] | Sequence[Reaction],
+    task: Task = "forward",
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    preset: str = "small",
+    start: str | os.PathLike[str] | None = None,
+    align: bool = True,
+    augment: int = 1,
+    held_out: Sequence[Reaction] = (),
+    out: str | os.PathLike[str] | None = None,
+    learning_rate: float = 1e-3,
+    tokens: int = 4000,
+    smoothing: float = 0.0,
+    warmup: int = 300,
+    ema: float = 0.995,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    precision: str = "32-true",
+) -> "Model":
+    """Train a model on reactions.
+
+    Args:
+        rows: reactions, or a file of them (see `corpus.read_reactions`).
+        task: "forward" or "retro".
+        minutes: time budget; 10 if neither it nor `steps` is given.
+        steps: optimiser steps.
+        preset: shape of a new network, one of `network.PRESETS`.
+        start: a model to go on from, by name or folder, in place of a new network.
+        align: write targets root-aligned to their sources; False leaves them as they are.
+        augment: pairs for each reaction that has an atom map, the further ones begun at random atoms.
+        held_out: reactions to validate on.
+        out: folder of the run, which resumes, and of the finished model; None keeps it in memory.
+        learning_rate: its peak, after `warmup` steps.
+        tokens: of a batch, source and target, with padding.
+        smoothing: of the labels, in [0, 1).
+        warmup: steps.
+        ema: decay of the average of the weights.
+        seed: of weights, batches and augmentation.
+        device: "auto", "cpu", "cuda".
+        devices: processes of a distributed run.
+        precision: e.g. "32-true", "bf16-mixed".
+
+    Raises:
+        BadInput: an argument is out of range, no reaction is usable, or the folder holds another run.
+    """
+    from tenfold.reactions.model import Model
+
+    if task not in TASKS:
+        raise BadInput(f"task {task!r} is unknown.", f"Use {' or '.join(TASKS)}.")
+    if preset not in PRESETS:
+        raise BadInput(f"preset {preset!r} is unknown.", f"Use one of {', '.join(PRESETS)}.")
+    if augment < 1:
+        raise BadInput(f"augment is {augment}; it must be at least 1.")
+    reactions = list(rows) if isinstance(rows, Sequence) and not isinstance(rows, str) else list(read_reactions(rows))
+    pairs, judged = (_pairs(some, task, align, copies, seed) for some, copies in ((reactions, augment), (held_out, 1)))
+    network, vocabulary = _begin(start, preset, pairs, seed)
+    data, check = encode_pairs(pairs, vocabulary), encode_pairs(judged, vocabulary)
+    budget = 10.0 if minutes is None and steps is None else minutes
+    config = loop.TrainConfig(
+        steps=steps or 10_000_000, minutes=budget, seed=seed, device=device, devices=devices, precision=precision, clip=1.0,
+        ema=ema, schedule="noam", warmup=warmup, checkpoint_every=200, evaluate_every=500,
+    )  # fmt: skip
+    settings = {"task": task, "preset": preset, "start": str(start), "align": align, "augment": augment, "rows": len(pairs)}
+    settings |= {"seed": seed, "tokens": tokens, "learning_rate": learning_rate, "smoothing": smoothing, "ema": ema}
+    record = None if out is None else Run.open(Path(out) / "run", system="reactions", config=settings)
+    try:
+        result = fit_network(
+            network, data, config, learning_rate=learning_rate, tokens=tokens, held_out=check if check.sources else None,
+            smoothing=smoothing, run=record, title=f"Training {task}",
+        )  # fmt: skip
+    finally:
+        if record is not None:
+            record.close()
+    card = {**settings, "steps": result.step, "minutes": round(result.seconds / 60, 1), "left_out": data.left_out}
+    stored = weights.Stored(network.eval(), vocabulary, card)
+    if out is not None:
+        weights.write(out, stored)
+    return Model(stored, source="" if out is None else str(out))
+
+
+def _pairs(reactions: Sequence[Reaction], task: Task, align: bool, copies: int, seed: int) -> list[Pair]:
+    if align:
+        return aligned_pairs(reactions, task, copies=copies, seed=seed)
+    return [plain_pair(reaction, task) for reaction in reactions]
+
+
+def _begin(
+    start: str | os.PathLike[str] | None, preset: str, pairs: Sequence[Pair], seed: int
+) -> tuple[Transformer, Vocabulary]:
+    """A network to train: a new one for the pairs' tokens, or one that is there."""
+    if start is not None:
+        stored = weights.read(start)
+        return stored.network, stored.vocabulary
+    vocabulary = Vocabulary.of(text for pair in pairs for text in pair)
+    config = TransformerConfig.model_validate({"vocabulary_size": len(vocabulary), **PRESETS[preset]})
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Transformer(config), vocabulary
 
 
 class Encoded(NamedTuple):
@@ -134,7 +247,7 @@ def validation(data: Encoded, module: nn.Module, step: int, *, tokens: int = 819
         logits, wanted = module(source, target[:, :-1]), target[:, 1:]
         is_token = wanted != PAD
         hits = (logits.argmax(-1) == wanted) | ~is_token
-        loss += float(F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="sum"))
+        loss += F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=PAD, reduction="sum").item()
         right += float((hits & is_token).sum())
         whole += float(hits.all(1).sum())
         count += int(is_token.sum())

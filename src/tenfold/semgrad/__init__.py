@@ -19,7 +19,7 @@ is shown beside a node's value (its neighbourhood) is a choice; instructions are
 | `optimiser.py` | `optimise`: semantic gradient descent |
 | `history.py`, `result.py`, `store.py` | what a run did; `Result` and the run's folder; replies that were paid for |
 | `costs.py` | `forecast`: calls, tokens and money before a run |
-| `attribution.py` | `attribute`: swap a hint for its target, run the successors again |
+| `attribution.py` | `attribute`, `try_advice`: swap a hint for its target, run the successors again |
 | `questions.py` | our generator of questions (arithmetic, navigation, counting, shuffled objects, boolean) |
 | `tasks.py` | the five offline tasks: graph, right and random instructions, questions |
 | `datasets.py` | BIG-Bench Hard, GSM8K, LIAR from the user's data folder; disjoint splits |
@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tenfold.llm.budget import Budget
-    from tenfold.semgrad.attribution import Attribution, attribute
+    from tenfold.semgrad.attribution import Attribution, Tried, attribute, try_advice
     from tenfold.semgrad.backward import Gradients, backpropagate
     from tenfold.semgrad.config import Config, read_config
     from tenfold.semgrad.costs import ForecastRow, forecast
@@ -70,7 +70,9 @@ _HOME = {
     "Sampling": "runtime",
     "Step": "history",
     "Trace": "runtime",
+    "Tried": "attribution",
     "attribute": "attribution",
+    "try_advice": "attribution",
     "backpropagate": "backward",
     "forecast": "costs",
     "optimise": "optimiser",
@@ -97,6 +99,7 @@ __all__ = [
     "Sampling",
     "Step",
     "Trace",
+    "Tried",
     "attribute",
     "backpropagate",
     "forecast",
@@ -105,6 +108,7 @@ __all__ = [
     "read_config",
     "run",
     "run_plan",
+    "try_advice",
 ]
 
 

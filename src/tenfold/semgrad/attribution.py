@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput
-from tenfold.semgrad.backward import Gradients
+from tenfold.semgrad.backward import Gradients, Job, backward_pass, check_level
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.losses import loss_named
 from tenfold.semgrad.memo import Memo
-from tenfold.semgrad.runtime import GREEDY, Sampling, Trace, evaluate
+from tenfold.semgrad.runtime import GREEDY, Sampling, Trace, evaluate, run
 
-__all__ = ["Attribution", "advised", "attribute"]
+__all__ = ["Attribution", "Tried", "advised", "attribute", "try_advice"]
 
 
 class Attribution(NamedTuple):
@@ -45,6 +45,67 @@ class Attribution(NamedTuple):
     def improves(self) -> bool:
         """Whether the advice holds: the score rises when it is followed."""
         return self.after > self.before
+
+
+class Tried(NamedTuple):
+    """A sample that was answered wrongly, and what each piece of advice on it would have done.
+
+    Attributes:
+        sample: its id.
+        answer: the graph's.
+        target: the right one.
+        swaps: one for each value that the advice names.
+    """
+
+    sample: str
+    answer: str
+    target: str
+    swaps: list[Attribution]
+
+
+def try_advice(
+    graph: Graph,
+    samples: Any,
+    models: Any = "engine:rules",
+    *,
+    metric: Any = "exact",
+    neighbourhood: str = "full",
+    count: int = 2,
+    sampling: Sampling = GREEDY,
+    **client: Any,
+) -> list[Tried]:
+    """Run a graph, ask for advice on its first wrong answers, and follow each piece of advice by itself.
+
+    Args:
+        graph: to be looked at; it is not changed.
+        samples: rows with `target` and the query variables.
+        models: a model string, a client, or either by role; or open `Calls`.
+        metric: of the score.
+        neighbourhood: full, self or bare.
+        count: wrong answers to look at.
+        sampling: how replies are drawn.
+        **client: settings of `llm.Client`, e.g. budget, for models that are strings.
+
+    Raises:
+        BadInput: the level none, which gives no advice; or the graph or the rows do not hold.
+    """
+    from tenfold.semgrad.roles import open_calls
+
+    check_level(neighbourhood)
+    if neighbourhood == "none":
+        raise BadInput("At the level none there is no advice to be tried.", "Use full, self or bare.")
+    with open_calls(models, **client) as calls:
+        trace = run(graph, samples, calls, metric=metric, sampling=sampling)
+        answered = [place for place, error in enumerate(trace.errors) if error is None]
+        wrong = [place for place in answered if (trace.scores[place] or 0.0) < 1][:count]
+        jobs = [Job(trace.values[place], trace.feedback[place]) for place in wrong]
+        advice = backward_pass(graph, jobs, calls, neighbourhood=neighbourhood, sampling=sampling)
+        found = []
+        for place, gradients in zip(wrong, advice, strict=True):
+            swaps = attribute(graph, trace, place, gradients, calls, metric=metric, sampling=sampling)
+            sample = trace.samples[place]
+            found.append(Tried(sample.id, str(trace.answers[place]), str(sample.task["target"]), swaps))
+        return found
 
 
 def attribute(

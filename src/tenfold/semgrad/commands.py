@@ -3,6 +3,7 @@
 import functools
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -168,6 +169,29 @@ def demo(
 
 
 @app.command()
+def attribute(
+    config: Config,
+    of_run: Annotated[Path | None, typer.Option("--run", help="Use the best instructions of this run.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Wrong answers to look at.")] = 2,
+    ask_above: AskAbove = 1.0,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Does the advice hold? Follow each piece of it by itself on wrong answers, and see what the answer becomes."""
+    from tenfold.semgrad.attribution import try_advice
+    from tenfold.semgrad.views import view_run
+
+    read = _read(config)
+    graph = read.graph if of_run is None else read.graph.with_instructions(view_run(of_run).best.instructions)
+    one_step = replace(read, graph=graph, settings={**read.settings, "steps": 1, "evaluations": 2, "errors": samples})
+    _ask(_config_forecast(one_step), None if yes else ask_above)
+    tried = try_advice(graph, read.train, count=samples, **_advice_settings(read.settings))
+    notice = _notice({"models": "engine:rules", **read.settings})
+    found = {"notice": notice, "tried": [{**item._asdict(), "swaps": [s._asdict() for s in item.swaps]} for item in tried]}
+    emit(found, as_json, lambda: _print_tried(tried, notice))
+
+
+@app.command()
 def show(folder: RunFolder, as_json: Json = False) -> None:
     """A run: its scores step by step, what was kept and rejected, and every instruction word by word."""
     from tenfold.semgrad.views import changes, curve, decisions, kept_changes, view_run
@@ -204,7 +228,7 @@ def export(
         write_atomic(out, text)
         say(f"Written: {out}")
     written = None if out is None else str(out)
-    emit({"format": to, "text": text, "file": written}, as_json, "" if out is not None else text)
+    emit({"format": to, "text": text, "file": written}, as_json, (lambda: None) if out is not None else text)
 
 
 _ROW = {"method", "metric", "value", "low", "high", "seeds", "seconds", "condition"}
@@ -291,6 +315,17 @@ def _config_forecast(read: Any) -> list[Any]:
 
 
 _FORECAST = ("steps", "errors", "neighbourhood", "update", "evaluations", "metric", "models", "prices")
+
+
+def _advice_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What `try_advice` takes of a configuration: all but what steers a search."""
+    from tenfold.semgrad.optimiser import Settings
+    from tenfold.semgrad.runtime import Sampling
+
+    drawn = {name: settings[name] for name in ("temperature", "top_p", "max_tokens") if name in settings}
+    others = {*Settings.__dataclass_fields__, "run_dir", *drawn} - {"neighbourhood"}
+    kept = {name: value for name, value in settings.items() if name not in others}
+    return {**kept, "sampling": Sampling(**drawn).checked()}
 
 
 def _plan_forecast(planned: Any, models: Mapping[str, str]) -> list[Any]:
@@ -392,6 +427,24 @@ def _print_result(found: Mapping[str, Any]) -> None:
         print(note)
     if found["run"]:
         print(f"Run: {found['run']} (tenfold semgrad show {found['run']})")
+
+
+def _print_tried(tried: Sequence[Any], notice: str) -> None:
+    if notice:
+        print(notice)
+    if not tried:
+        print("Nothing to try: every answer is right.")
+        return
+    rows = []
+    for item in tried:
+        rows += [
+            (item.sample, s.node, s.value, s.candidate, item.answer, s.answer, item.target, _HELPS[s.improves])
+            for s in item.swaps
+        ] or [(item.sample, "", "", "the advice names no value", item.answer, "", item.target, "")]
+    table(("sample", "node", "value", "advised", "answer", "answer then", "right", "helps"), rows)
+
+
+_HELPS = {True: "yes", False: "no"}
 
 
 def _print_run(found: Mapping[str, Any]) -> None:

@@ -33,14 +33,14 @@ ROWS_LIMIT = 256 << 20
 _OWN = ("graph", "train", "test")
 # What only a program can give.
 _NOT_HERE = ("graph", "train", "test", "on_step", "client")
-_CLIENT = ("mode", "timeout", "rpm", "tpm", "tries", "key_file", "base_url", "prices")
+_CLIENT = ("mode", "timeout", "rpm", "tpm", "tries", "key_file", "base_url", "prices", "reply_limit")
 # Text by nature, or several kinds: checked by what takes them.
 _KINDS: Mapping[str, tuple[type, ...]] = {
     "steps": (int,), "errors": (int,), "evaluations": (int,), "seed": (int,), "concurrency": (int,), "longest": (int,),
     "max_tokens": (int,), "alpha": (int, float), "temperature": (int, float), "top_p": (int, float), "timeout": (int, float),
     "memo": (bool,), "racing": (bool,), "metric": (str,), "pick": (str,), "neighbourhood": (str,), "update": (str,),
     "gate": (str,), "run_dir": (str,), "cache": (str,), "cassette": (str,), "mode": (str,), "key_file": (str,),
-    "base_url": (str,),
+    "base_url": (str,), "reply_limit": (int,),
 }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tenfold.semgrad.losses import Judge, Loss, check_targets, feedback_of, loss
 from tenfold.semgrad.memo import Memo
 from tenfold.semgrad.policies import POLICIES, Errors, Move, Record, choose
 from tenfold.semgrad.proposals import propose
-from tenfold.semgrad.result import Result
+from tenfold.semgrad.result import FILES, Result
 from tenfold.semgrad.roles import engine_notice, open_calls, unfollowable
 from tenfold.semgrad.runtime import GREEDY, Sampling, Trace, evaluate
 from tenfold.semgrad.samples import Sample, check_disjoint, digest, prepare
@@ -447,6 +447,10 @@ def _open_run(
     from tenfold.core.runs import Run
     from tenfold.semgrad.roles import roles
 
+    for path in (Path(run_dir) / name for name in FILES):
+        if path.is_dir():
+            hint = "Move it away, or choose another place for the run."
+            raise BadInput(f"{path} is a folder, where the run keeps a file.", hint)
     config = {
         "graph": graph.to_dict(),
         "train": digest(rows),

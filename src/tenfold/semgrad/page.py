@@ -95,7 +95,10 @@ def build() -> None:
             picture = gr.Plot(label="The graph")
         with gr.Column(min_width=320):
             flow = gr.HTML(label="Values and advice")
-    gr.Markdown("## Edit\nChange an instruction and run the chosen sample again; a pinned instruction stays as it is.")
+    gr.Markdown(
+        "## Edit\nChange an instruction and run the chosen sample again, or follow each piece of advice on it by itself; "
+        "a pinned instruction stays as it is."
+    )
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
             node = gr.Dropdown([], label="Instruction of")
@@ -104,7 +107,9 @@ def build() -> None:
             text = gr.Textbox(lines=3, max_length=20_000, label="Instruction")
             with gr.Row():
                 again = gr.Button("Run this sample again")
+                follow = gr.Button("Follow its advice")
                 onward = gr.Button("Optimise from here")
+            tried = gr.HTML()
     gr.Markdown("## Instructions, step by step")
     differences = gr.HTML()
     # Not gr.State, which keeps every visitor's value for an hour and a connection open.
@@ -129,6 +134,7 @@ def build() -> None:
     sample.input(sentences(_look), chosen, [picture, flow, text], **quiet)
     node.input(sentences(_instruction), [kept, node], text, **quiet)
     again.click(sentences(_again), [*chosen, text], [picture, flow], **once)
+    follow.click(sentences(_tried), [kept, sample, node, text], tried, **once)
 
 
 def _fields(task: str) -> list[Any]:
@@ -236,6 +242,22 @@ def _again(word: str, step: int | None, sample: int | None, node: str | None, te
     if made is None or sample is None:
         raise BadInput("There is no sample to run.", "Press Optimise first, then choose a step and a sample.")
     return _sample(made, again(made, sample, {node: text} if node else {}))
+
+
+def _tried(word: str, sample: int | None, node: str | None, text: str) -> str:
+    """Each piece of advice on the chosen sample, followed by itself, with the edited instruction."""
+    from tenfold.core.errors import BadInput
+    from tenfold.semgrad.visit import kept, tried
+
+    made = kept(word)
+    if made is None or sample is None:
+        raise BadInput("There is no sample with advice.", "Press Optimise first, then choose a step and a sample.")
+    swaps = tried(made, sample, {node: text} if node else {})
+    if not swaps:
+        return _note("There is no advice to follow: with these instructions the answer is right, or no value is named.")
+    words = {True: "which helps", False: "which does not help"}
+    rows = [(f"{s.node}: {s.value} becomes {s.candidate}", f"the answer is {s.answer}, {words[s.improves]}") for s in swaps]
+    return _table(("advice", "then"), rows)
 
 
 def _sample(made: Any, seen: Any) -> list[Any]:

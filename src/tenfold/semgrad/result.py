@@ -8,6 +8,7 @@
 | `history.jsonl` | one step a line |
 | `best.json` | the best graph so far |
 | `result.json`, `report.html` | once finished |
+| `spent.json` | calls, tokens and dollars of the command that made it |
 """
 
 import os
@@ -22,7 +23,9 @@ from tenfold.core.report import Section, Table, write_report
 from tenfold.semgrad.graph import Graph, without_functions
 from tenfold.semgrad.history import Step, Tally
 
-__all__ = ["Result"]
+__all__ = ["FILES", "Result"]
+
+FILES = ("replies.jsonl", "ledger.sqlite", "history.jsonl", "best.json", "result.json", "report.html", "spent.json")
 
 
 @dataclass
@@ -183,9 +186,7 @@ class Result:
             Section("Texts", "Before and after.", tables=[self._texts()]),
             Section("Steps", "What each round proposed, and whether it was kept.", tables=[self._rounds()]),
         ]
-        made = write_report(folder, "Semantic gradient descent", sections, lead=self.notice)
-        os.replace(made, folder / "report.html")
-        return folder / "report.html"
+        return write_report(folder, "Semantic gradient descent", sections, lead=self.notice, name="report.html")
 
     def _scores(self) -> Table:
         spent = self.account.total if self.account is not None else None

@@ -103,7 +103,8 @@ def open_calls(
 def _client(
     model: str, account: Account, concurrency: int, store: Replies | None, folder: Path | None, settings: Mapping[str, Any]
 ) -> Client:
-    places = {name: settings[name] for name in ("timeout", "key_file", "base_url") if settings.get(name) is not None}
+    names = ("timeout", "key_file", "base_url", "reply_limit")
+    places = {name: settings[name] for name in names if settings.get(name) is not None}
     backend: Any = open_backend(model, **places)
     if settings.get("cassette") is None and settings.get("cache") is None:  # a role that answers later must not fail then
         getattr(backend, "require_key", lambda: None)()

@@ -15,11 +15,12 @@ from typing import Any
 from tenfold.core.errors import BadInput
 from tenfold.llm.budget import Account, Budget
 from tenfold.semgrad import guest
+from tenfold.semgrad.attribution import Attribution
 from tenfold.semgrad.graph import Graph
 from tenfold.semgrad.history import Step
 from tenfold.semgrad.views import Seen, kept_changes, samples_seen
 
-__all__ = ["OWN", "Ask", "Made", "again", "asked", "keep", "kept", "onward", "optimise"]
+__all__ = ["OWN", "Ask", "Made", "again", "asked", "keep", "kept", "onward", "optimise", "tried"]
 
 # The choice of a task that stands for one's own files.
 OWN = "own"
@@ -132,8 +133,7 @@ class Made:
             Section("Scores", self.notice, [Table(("", ""), scores)], figures),
             Section("Instructions", "", [Table(("step", "instruction of", "before", "after"), texts)]),
         ]
-        made = write_report(folder, "Semantic gradient descent", sections, lead=self.notice)
-        return made.rename(folder / "report.html")
+        return write_report(folder, "Semantic gradient descent", sections, lead=self.notice, name="report.html")
 
     def _before(self, step: int) -> Graph:
         return self.start if step <= 1 else self.start.with_instructions(self.history[step - 2].instructions)
@@ -282,6 +282,23 @@ def again(made: Made, sample: int, edits: Mapping[str, str]) -> Seen:
             found = backward_pass(graph, [Job(trace.values[0], feedback)], calls, neighbourhood=level)[0]
             advice = {(source, node): text for (node, source), text in found.edges.items()}
     return Seen(0, sample, {name: str(value) for name, value in trace.values[0].items()}, feedback, advice, graph)
+
+
+def tried(made: Made, sample: int, edits: Mapping[str, str]) -> list[Attribution]:
+    """Follow each piece of advice on one training sample by itself; empty where its answer is right.
+
+    Raises:
+        BadInput: there is no such sample, an edit is empty, or the run's level gives no advice.
+        BudgetReached: the owner's limit of calls is reached.
+    """
+    from tenfold.semgrad.attribution import try_advice
+
+    if not 0 <= sample < len(made.ask.train):
+        raise BadInput(f"There is no question {sample}.")
+    settings = {name: made.ask.settings[name] for name in ("metric", "neighbourhood")}
+    graph, model = made.best.with_instructions(edits), guest.model_named(made.ask.model)
+    found = try_advice(graph, [made.ask.train[sample]], model, budget=made.account, **settings)
+    return found[0].swaps if found else []
 
 
 def _own(
