@@ -27,7 +27,7 @@ class CTranslate2:
     """The C++ engine, one thread."""
 
     def __init__(self, network: Transformer, vocabulary: Vocabulary, folder: Path, *, compute: str = "float32") -> None:
-        import ctranslate2
+        import ctranslate2  # pyright: ignore[reportMissingImports]
 
         path = folder if folder.exists() else export(network, vocabulary, folder)
         self.engine = ctranslate2.Translator(str(path), intra_threads=1, inter_threads=1, compute_type=compute)

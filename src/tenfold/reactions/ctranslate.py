@@ -19,7 +19,7 @@ from tenfold.reactions.network import Attention, DecoderLayer, EncoderLayer, Tra
 from tenfold.reactions.tokens import BOS, EOS, UNKNOWN, Vocabulary
 
 if TYPE_CHECKING:
-    from ctranslate2.specs import TransformerSpec
+    from ctranslate2.specs import TransformerSpec  # pyright: ignore[reportMissingImports]
 
 __all__ = ["QUANTIZATIONS", "export"]
 

@@ -29,7 +29,7 @@ class _Counted(NamedTuple):
     keys: np.ndarray
     following: np.ndarray
     share: np.ndarray
-    times: np.ndarray
+    seen: np.ndarray
     place: np.ndarray
 
 
@@ -73,7 +73,7 @@ class NgramTable:
         symbols = np.concatenate([np.asarray(row, np.int64) for row in rows])
         depth = np.concatenate([np.arange(1, len(row) + 1) for row in rows])
         kept = _unlike_shorter(symbols, depth, codes)
-        order = np.argsort(-kept.times, kind="stable")[:entries]
+        order = np.argsort(-kept.seen, kind="stable")[:entries]
         order = order[np.argsort(kept.keys[order], kind="stable")]
         keys, first = np.unique(kept.keys[order].astype(np.uint32), return_index=True)
         order = order[first]
@@ -200,7 +200,7 @@ def _unlike_shorter(symbols: np.ndarray, depth: np.ndarray, codes: np.ndarray) -
     kept: list[_Counted] = []
     for order in ORDERS:
         counted = _count(symbols, depth, codes, order)
-        likely = (counted.share >= _LEAST) & (counted.times >= 2)
+        likely = (counted.share >= _LEAST) & (counted.seen >= 2)
         counted = _Counted(*(column[likely] for column in counted))
         said = np.full(len(counted.keys), -1)
         for shorter, table in zip(ORDERS, kept, strict=False):  # the longest of the shorter ones speaks last
