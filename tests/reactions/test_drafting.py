@@ -216,3 +216,21 @@ def test_a_table_of_any_numbers_only_makes_drafts(noise, following):
     row = SuffixDrafter(VOCABULARY, table).start([])
     prefix = [BOS, *(4 + int(value) % (len(VOCABULARY) - 4) for value in noise)]
     assert all(1 <= len(draft) <= 5 for draft in row.propose(prefix, 2, 5))
+
+
+@pytest.mark.parametrize("name", DRAFTERS)
+def test_whatever_is_drafted_the_decoder_writes_the_same(name):
+    import torch
+
+    from tenfold.reactions.decoding import decode
+    from tenfold.reactions.network import Transformer, TransformerConfig
+
+    torch.manual_seed(3)
+    config = TransformerConfig(
+        vocabulary_size=len(VOCABULARY), d_model=16, heads=2, encoder_layers=1, decoder_layers=1, feedforward=32
+    )
+    network = Transformer(config).eval()
+    sources = torch.nn.utils.rnn.pad_sequence([torch.tensor([BOS, *ids(text), EOS]) for text in PRODUCTS], True)
+    plain = decode(network, sources, "greedy", max_length=30)
+    drafted = decode(network, sources, "speculative", max_length=30, draft_count=4, drafter=DRAFTERS[name])
+    assert torch.equal(plain.ids, drafted.ids)

@@ -28,8 +28,9 @@ def copied_spans(
     """The parts of accepted drafts that stand in the query, each where it continues the copy before it, if it can.
 
     Args:
-        source_tokens: the query, without begin and end.
-        target_tokens: the answer, without begin and end.
+        source_tokens: the query, without begin and end; or its ring symbols (`RingSymbols.read`), so that a ring that was
+            copied under another number is one span.
+        target_tokens: the answer, likewise.
         accepted: where drafts that the decoder accepted begin in the answer, and how many tokens they brought; what
             reaches beyond the answer (its end) does not count.
 

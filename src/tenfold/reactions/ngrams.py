@@ -158,29 +158,32 @@ class Continuations:
             The symbols that follow, and how many of them are expected to be right.
         """
         codes, packed = self._codes, self._packed
-        recent = [codes[symbol] if symbol < len(codes) else 0 for symbol in symbols[-ORDERS[-1] :]]
+        # Hashes of all beginnings: two of them give the key of what is between.
+        hashes = [0]
+        for symbol in symbols[-ORDERS[-1] :]:
+            hashes.append((hashes[-1] * _FACTOR + (codes[symbol] if symbol < len(codes) else 0)) & _MASK)
         draft: list[int] = []
         likelihood, expected = 1.0, 0.0
         while len(draft) < length:
-            found, key = None, 0
-            for order, code in enumerate(reversed(recent), 1):
-                key = (key * _FACTOR + code) & _MASK
-                found = packed.get(key, found) if order in _ORDER_SET else found
+            last, known, found = hashes[-1], len(hashes), None
+            for order, power in _LONGEST_FIRST:
+                if order < known:
+                    found = packed.get((last - hashes[-1 - order] * power) & _MASK)
+                    if found is not None:
+                        break
             if found is None:
                 break
-            symbol, share = found >> 8, found & 255
-            likelihood *= share / 255
+            symbol = found >> 8
+            likelihood *= (found & 255) / 255
             expected += likelihood
             draft.append(symbol)
             if symbol == EOS:
                 break
-            recent.append(codes[symbol])
-            if len(recent) > ORDERS[-1]:
-                del recent[0]
+            hashes.append((last * _FACTOR + codes[symbol]) & _MASK)
         return draft, expected
 
 
-_ORDER_SET = frozenset(ORDERS)
+_LONGEST_FIRST = tuple((order, pow(_FACTOR, order, _MASK + 1)) for order in reversed(ORDERS))
 
 
 def _names(vocabulary: Vocabulary, rings: RingSymbols, last: int) -> list[str]:
@@ -224,9 +227,9 @@ def _count(symbols: np.ndarray, depth: np.ndarray, codes: np.ndarray, order: int
 
 
 def _keys(symbols: np.ndarray, places: np.ndarray, codes: np.ndarray, order: int) -> np.ndarray:
-    """Keys of the `order` symbols that end at each place, the last one hashed first."""
+    """Keys of the `order` symbols that end at each place."""
     keys = np.zeros(len(places), np.uint64)
-    for back in range(order):
+    for back in reversed(range(order)):
         keys = (keys * np.uint64(_FACTOR) + codes[symbols[places - back]]) & np.uint64(_MASK)
     return keys
 

@@ -50,7 +50,7 @@ def replay(
         draft_count: how many a call verifies, for both; default `drafts`, for the paper's 23.
         draft_length: most tokens of a draft; default 40, for the paper's 10.
         vocabulary: of token ids; without it rings are copied by their numbers and there is no n-gram draft.
-        table: n-grams for our drafts; default: the shipped ones of products.
+        table: n-grams for our drafts; default: `NgramTable.shipped("forward")`; for retrosynthesis give "retro"'s.
         drafter: instead of our drafts.
 
     Raises:
