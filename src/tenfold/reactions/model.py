@@ -1,6 +1,5 @@
 """SMILES in, SMILES out: a stored network with its vocabulary, asked in batches, each question once."""
 
-import difflib
 import math
 import os
 import re
@@ -8,32 +7,30 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from tenfold.core.console import say, torch_device
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.reactions.confidence import Calibration, merge
+from tenfold.reactions.copying import Span, copied_spans
+from tenfold.reactions.drafting import SuffixDrafter
 from tenfold.reactions.equality import canonical_form
 from tenfold.reactions.molecules import Query, check_tokens, read_query
+from tenfold.reactions.ngrams import NgramTable
+from tenfold.reactions.rings import RingSymbols
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary, tokenize
 
 if TYPE_CHECKING:
     from tenfold.reactions.network import Transformer
 
-__all__ = ["GREEDY", "SEARCHES", "Asked", "Model", "Prediction", "Span", "Stored", "load"]
+__all__ = ["GREEDY", "SEARCHES", "Asked", "Model", "Prediction", "Stored", "load"]
 
 GREEDY = ("greedy", "speculative", "speculative-windows")
 SEARCHES = ("beam", "exact", "sbs")
+_DRAFTED = ("speculative", "exact")
 _BATCHES_TOGETHER = 8
-
-
-class Span(NamedTuple):
-    """Tokens of an answer that stand in the query too: where they begin in each, from 0, and how many."""
-
-    source_start: int
-    target_start: int
-    length: int
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,8 @@ class Prediction:
             and invalid answers get 0); else the probability of this very string.
         log_probability: sum over the tokens, the end included; not calibrated.
         calls: of the decoder, for all answers to this query together.
-        copied: longest stretches of the query that the answer repeats, in its order.
+        copied: stretches of the query's tokens that the answer repeats, by their place in it; of a speculative decoding,
+            those that were drafted and accepted.
         valid: whether RDKit reads it.
         truncated: whether it ran to the length limit without an end.
         milliseconds: of wall time; of a batch, the query's share.
@@ -146,8 +144,12 @@ def load(name_or_folder: str | os.PathLike[str], *, device: str = "cpu", remembe
 
     device = torch_device(device)
     stored = weights.read(name_or_folder)
-    calibration = None if stored.folder is None else Calibration.read(stored.folder)
-    return Model(stored, source=str(name_or_folder), device=device, remember=remember, calibration=calibration)
+    folder = weights.find(name_or_folder)
+    drafts = folder / weights.DRAFTS
+    return Model(
+        stored, source=str(name_or_folder), device=device, remember=remember, calibration=Calibration.read(folder),
+        draft_table=NgramTable.load(drafts) if drafts.is_file() else None,
+    )  # fmt: skip
 
 
 class Model:
@@ -157,6 +159,7 @@ class Model:
         card: what the model is, what it was trained on, and its held-out numbers.
         task: "forward" or "retro".
         source: the name or folder it was loaded from; empty if it was made in memory.
+        draft_table: n-grams of the user's own reactions; None: those that are shipped for the task.
     """
 
     def __init__(
@@ -167,6 +170,7 @@ class Model:
         device: str = "cpu",
         remember: int = 4096,
         calibration: Calibration | None = None,
+        draft_table: NgramTable | None = None,
         decoder: Decoder | None = None,
     ) -> None:
         size = stored.network.config.vocabulary_size
@@ -177,6 +181,8 @@ class Model:
         self.vocabulary, self.card = stored.vocabulary, stored.card
         self.task = str(stored.card.get("task", "forward"))
         self.source, self.device, self.calibration = source, device, calibration
+        self.draft_table = draft_table
+        self._rings = RingSymbols(stored.vocabulary)
         self._remember = remember
         self._known: OrderedDict[tuple[str, Asked], list[Prediction]] = OrderedDict()
         self._decoder = decoder
@@ -346,7 +352,10 @@ class Model:
     def _group(self, group: Sequence[str], asked: Asked, batch_size: int) -> list[list[Prediction]]:
         begun = time.perf_counter()
         sources = [self.numbers(one) for one in group]
-        answers, _ = self._decode()(self.network, sources, batch_size=batch_size, **asked.options())
+        options = asked.options()
+        if asked.decoding in _DRAFTED:
+            options["drafter"] = self.drafter
+        answers, _ = self._decode()(self.network, sources, batch_size=batch_size, **options)
         share = (time.perf_counter() - begun) * 1000 / len(group)
         return [self._predictions(query, answer, share) for query, answer in zip(group, answers, strict=True)]
 
@@ -356,10 +365,15 @@ class Model:
         usual: Any = decoding.decode_rows
         return self._decoder or usual
 
+    @cached_property
+    def drafter(self) -> SuffixDrafter:
+        """Drafts for this model: copies of the query, and what usually follows in the outputs of its task."""
+        return SuffixDrafter(self.vocabulary, self.draft_table or NgramTable.shipped(self.task))
+
     def _predictions(self, query: str, answer: Any, share: float) -> list[Prediction]:
         texts = [self.vocabulary.decode(one.ids) for one in answer.hypotheses]
         scores = [float(one.log_probability) for one in answer.hypotheses]
-        source = tokenize(query)
+        source = self.numbers(query)[1:-1]
         probabilities = self._probabilities(texts, scores, len(source))
         return [
             Prediction(
@@ -367,13 +381,21 @@ class Model:
                 probability=probability,
                 log_probability=score,
                 calls=answer.calls,
-                copied=_copied(source, [self.vocabulary.tokens[i] for i in one.ids if i not in (PAD, BOS, EOS)]),
+                copied=self._copied(source, one.ids, answer.copied if rank == 0 else ()),
                 valid=canonical_form(text) != "",
                 truncated=not one.is_complete,
                 milliseconds=share,
             )
-            for text, score, probability, one in zip(texts, scores, probabilities, answer.hypotheses, strict=True)
+            for rank, (text, score, probability, one) in enumerate(
+                zip(texts, scores, probabilities, answer.hypotheses, strict=True)
+            )
         ]
+
+    def _copied(self, source: list[int], ids: Sequence[int], accepted: Sequence[tuple[int, int]]) -> tuple[Span, ...]:
+        """Spans of an answer's tokens; where no draft is known to have been accepted, all that it has in common."""
+        answer = [token for token in ids if token not in (PAD, BOS, EOS)]
+        parts = [(start - 1, length) for start, length in accepted] or [(0, len(answer))]  # positions count BOS
+        return tuple(copied_spans(self._rings.read(source, []), self._rings.read(answer, []), parts))
 
     def _probabilities(self, texts: Sequence[str], scores: Sequence[float], tokens: int) -> list[float]:
         if self.calibration is None:
@@ -393,11 +415,6 @@ def _listed(smiles: str | Sequence[str]) -> Sequence[str]:
 def _as_written(token: str, text: str) -> str:
     """How the user wrote a token of the canonical form: RDKit turns [Uuo] into [Og]."""
     return next((one for one in re.findall(r"\[[^\]]*\]", text) if canonical_form(one) == token), token)
-
-
-def _copied(source: Sequence[str], target: Sequence[str]) -> tuple[Span, ...]:
-    blocks = difflib.SequenceMatcher(None, source, target, autojunk=False).get_matching_blocks()
-    return tuple(Span(*block) for block in blocks if block.size > 1)
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

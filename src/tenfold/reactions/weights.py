@@ -20,10 +20,10 @@ from tenfold.core.files import make_folder, read_json, write_json
 from tenfold.reactions.network import Transformer, TransformerConfig
 from tenfold.reactions.tokens import Vocabulary
 
-__all__ = ["Precision", "Stored", "find", "read", "shipped", "write"]
+__all__ = ["DRAFTS", "Precision", "Stored", "find", "read", "shipped", "write"]
 
 Precision = Literal["int8", "float16", "float32"]
-WEIGHTS, VOCABULARY = "weights.safetensors", "vocabulary.json"
+WEIGHTS, VOCABULARY, DRAFTS = "weights.safetensors", "vocabulary.json", "drafts.npz"
 _SYSTEM, _SCALE = "reactions", ".scale"
 
 
