@@ -1,0 +1,47 @@
+"""FACTS: a world model whose memory is a set of slots, for inputs that are sets of rows: variates, nodes, patches.
+
+Nanbo et al. 2024, "FACTS: A Factored State-Space Framework For World Modelling", arXiv 2410.20922. At each step a router
+gathers from the rows, by attention, what drives each slot; a selective recurrence carries the slots through time. The
+published scan forgets what is older than some 16 steps and sees the future; ours is exact, causal, and the same at once, in
+chunks and frame by frame. `invariant=True` makes the invariance to the order of the rows a contract.
+
+The system is under way: the layer is here, forecasting, objects, graphs and the page are not.
+
+| file | holds |
+|---|---|
+| `recurrence.py` | `scan`: the exact recurrence with its own backward pass, and the published formula |
+| `recurrence_gpu.py` | the same as Triton kernels |
+| `projection.py` | what the layer reads of its input: linear map and causal convolution as one map |
+| `router.py` | slots gather drive and parameters from the rows: softmax and inverted attention, masks |
+| `layer.py` | `FACTS`: the layer; streaming by `step`, chunked conditioning, the published weights |
+| `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tenfold.facts.invariance import check_invariance
+    from tenfold.facts.layer import FACTS, LayerState, Output
+    from tenfold.facts.recurrence import scan
+
+__all__ = ["FACTS", "LayerState", "Output", "check_invariance", "scan"]
+
+# No file bears the name of a public function: an imported sub-module would take its place here.
+_HOME = {
+    "FACTS": "layer",
+    "LayerState": "layer",
+    "Output": "layer",
+    "check_invariance": "invariance",
+    "scan": "recurrence",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"tenfold.facts.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
