@@ -14,6 +14,9 @@ The system is under way: the layer is here, forecasting, objects, graphs and the
 | `projection.py` | what the layer reads of its input: linear map and causal convolution as one map |
 | `router.py` | slots gather drive and parameters from the rows: softmax and inverted attention, masks |
 | `layer.py` | `FACTS`: the layer; streaming by `step`, chunked conditioning, the published weights |
+| `embedding.py` | each variate at each time as features of its own recent past |
+| `decoding.py` | slots -> variates, a mixture over slots |
+| `network.py` | the paper's forecaster, and its published weights |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 
@@ -23,9 +26,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tenfold.facts.invariance import check_invariance
     from tenfold.facts.layer import FACTS, LayerState, Output
+    from tenfold.facts.network import load_reference_forecaster
     from tenfold.facts.recurrence import scan
 
-__all__ = ["FACTS", "LayerState", "Output", "check_invariance", "scan"]
+__all__ = ["FACTS", "LayerState", "Output", "check_invariance", "load_reference_forecaster", "scan"]
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
@@ -33,6 +37,7 @@ _HOME = {
     "LayerState": "layer",
     "Output": "layer",
     "check_invariance": "invariance",
+    "load_reference_forecaster": "network",
     "scan": "recurrence",
 }
 
