@@ -34,9 +34,9 @@ def test_settings_and_weights_that_do_not_fit_are_named(published):
     _, config, weights = published
     with pytest.raises(BadInput, match="lack 'enc_in'"):
         load_reference_forecaster({name: value for name, value in config.items() if name != "enc_in"}, weights)
-    with pytest.raises(BadInput, match="lack norm_rep.weight"):
+    with pytest.raises(BadInput, match=r"lack norm_rep\.weight"):
         load_reference_forecaster(config, {name: value for name, value in weights.items() if name != "norm_rep.weight"})
-    with pytest.raises(BadInput, match="pred_proj.bias has shape"):
+    with pytest.raises(BadInput, match=r"pred_proj\.bias has shape"):
         load_reference_forecaster(config, {**weights, "pred_proj.bias": torch.zeros(3)})
     with pytest.raises(BadInput, match="look_back is wrong"):
         load_reference_forecaster({**config, "seq_len": 0}, weights)

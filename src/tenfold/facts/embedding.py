@@ -17,8 +17,8 @@ _TAPS = 24
 class SetEmbedding(nn.Module):
     """Values -> features, by causal filters that begin with zeros.
 
-    "shared" (published as conv2d): one bank of filters for all variates, so that variates may come and go. "mixing" (ms_conv2d):
-    filters of five lengths over all variates together, 62 M^2 weights, which fixes their number and order.
+    "shared" (published as conv2d): one bank of filters for all variates, so that variates may come and go. "mixing"
+    (ms_conv2d): filters of five lengths over all variates together, 62 M^2 weights, which fixes their number and order.
     """
 
     def __init__(self, width: int, kind: EmbeddingKind = "shared", variates: int = 0, dropout: float = 0.0) -> None:
@@ -41,7 +41,6 @@ class SetEmbedding(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch time variates"]) -> Float[Tensor, "batch time variates width"]:
         """Embed."""
-        batch, time, variates = x.shape
         rows = x.transpose(1, 2)
         if self.kind == "shared":
             seen = F.pad(rows, (_TAPS - 1, 0)).unfold(-1, _TAPS, 1)  # (batch, variates, time, taps)

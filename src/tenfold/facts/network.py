@@ -30,7 +30,8 @@ class NetworkConfig(BaseModel):
         slots: K.
         slot_size: D.
         layers: of the encoder.
-        stacking: "mkk": the first layer gathers the variates into slots, the others work on slots; "mmk": the last one gathers.
+        stacking: "mkk": the first layer gathers the variates into slots, the others work on slots; "mmk": the last one
+            gathers.
         heads: of the routers.
         expand: width of the inner layers.
         d_conv: frames that a layer's projection sees.
@@ -179,9 +180,7 @@ def _published(config: Mapping[str, Any], scan: ScanMethod) -> NetworkConfig:
     """Our settings of the published ones."""
     try:
         if config.get("chunk_size", -1) not in (-1, None) or not config.get("elem_wise_decoding", 1):
-            raise BadInput(
-                "Chunked conditioning, and decoding without a say for each variate, are not read from checkpoints."
-            )
+            raise BadInput("Checkpoints with chunked conditioning, or without a say for each variate, are not read.")
         return NetworkConfig.model_validate(
             {
                 "look_back": config["seq_len"], "horizon": config["pred_len"], "variates": config["enc_in"],
