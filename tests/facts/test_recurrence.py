@@ -124,7 +124,7 @@ def test_it_is_an_operator_that_compilers_can_rely_on():
 
 def test_without_gradients_nothing_is_kept_for_them():
     with torch.no_grad():
-        assert recurrence._scan(*drawn(1, 4, 2, 3), False)[1].numel() == 0
+        assert recurrence._forward(*drawn(1, 4, 2, 3), False)[1].numel() == 0
 
 
 def test_65536_steps_are_exact():
@@ -160,9 +160,10 @@ for dtype in (torch.float32, torch.float64):
     log_decay, drive, gradient = (torch.randn(2, 7, 3, 50, generator=draw, dtype=dtype) for _ in range(3))
     initial = torch.randn(2, 3, 50, generator=draw, dtype=dtype)
     log_decay = -log_decay.abs()
-    ours, plain = recurrence_gpu.forward(log_decay, drive, initial, True), recurrence._scan(log_decay, drive, initial, True)
+    parts = (log_decay, drive, initial, True)
+    ours, plain = recurrence_gpu.forward(*parts), recurrence._forward(*parts)
     back = recurrence_gpu.backward(gradient, ours[1], ours[0], initial)
-    wanted = recurrence._scan_backward(gradient, plain[1], plain[0], initial)
+    wanted = recurrence._backward(gradient, plain[1], plain[0], initial)
     for left, right in zip((*ours, *back), (*plain, *wanted), strict=True):
         torch.testing.assert_close(left, right, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-12)
 """

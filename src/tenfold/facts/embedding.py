@@ -46,7 +46,6 @@ class SetEmbedding(nn.Module):
             seen = F.pad(rows, (_TAPS - 1, 0)).unfold(-1, _TAPS, 1)  # (batch, variates, time, taps)
             features = (seen @ self.filters[0][:, 0].T).transpose(1, 2)
         else:
-            features = torch.stack([F.conv1d(F.pad(rows, (w.shape[-1] - 1, 0)), w) for w in self.filters], -1).transpose(
-                1, 2
-            )
+            each = [F.conv1d(F.pad(rows, (weight.shape[-1] - 1, 0)), weight) for weight in self.filters]
+            features = torch.stack(each, -1).transpose(1, 2)
         return self.dropout(self.norm(self.project(features)))

@@ -54,13 +54,11 @@ def scan(
     is_learning = torch.is_grad_enabled() and (log_decay.requires_grad or drive.requires_grad or initial.requires_grad)
     kept = drive.dtype
     if kept in (torch.bfloat16, torch.float16):  # the state is float32: half precision forgets small drives
-        return _scan(log_decay.float(), drive.float(), initial.float(), is_learning)[0].to(kept)
-    return _scan(log_decay, drive, initial, is_learning)[0]
+        log_decay, drive, initial = log_decay.float(), drive.float(), initial.float()
+    return torch.ops.tenfold.facts_scan(log_decay, drive, initial, is_learning)[0].to(kept)
 
 
-# Registered as an operator of its own, so that torch.compile calls it as it is and does not unroll its loop.
-@torch.library.custom_op("tenfold::facts_scan", mutates_args=())
-def _scan(log_decay: Tensor, drive: Tensor, initial: Tensor, is_learning: bool) -> tuple[Tensor, Tensor]:
+def _forward(log_decay: Tensor, drive: Tensor, initial: Tensor, is_learning: bool) -> tuple[Tensor, Tensor]:
     """States, and the decays for the backward pass (nothing if not learning)."""
     if drive.is_cuda:
         from tenfold.facts.recurrence_gpu import forward
@@ -78,14 +76,12 @@ def _scan(log_decay: Tensor, drive: Tensor, initial: Tensor, is_learning: bool) 
     return states, kept
 
 
-@_scan.register_fake
-def _(log_decay: Tensor, drive: Tensor, initial: Tensor, is_learning: bool) -> tuple[Tensor, Tensor]:
+def _forward_shapes(log_decay: Tensor, drive: Tensor, initial: Tensor, is_learning: bool) -> tuple[Tensor, Tensor]:
     states = torch.empty_like(drive, memory_format=torch.contiguous_format)
     return states, torch.empty_like(states) if is_learning else states.new_empty(0)
 
 
-@torch.library.custom_op("tenfold::facts_scan_backward", mutates_args=())
-def _scan_backward(gradient: Tensor, decays: Tensor, states: Tensor, initial: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _backward(gradient: Tensor, decays: Tensor, states: Tensor, initial: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of log_decay, drive and initial: g_t = dL/dz_t + a_{t+1} g_{t+1}; db_t = g_t; dl_t = a_t z_{t-1} g_t."""
     if gradient.is_cuda:
         from tenfold.facts.recurrence_gpu import backward
@@ -105,8 +101,7 @@ def _scan_backward(gradient: Tensor, decays: Tensor, states: Tensor, initial: Te
     return of_decay, of_drive, later_decay * later
 
 
-@_scan_backward.register_fake
-def _(gradient: Tensor, decays: Tensor, states: Tensor, initial: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _backward_shapes(gradient: Tensor, decays: Tensor, states: Tensor, initial: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return torch.empty_like(states), torch.empty_like(states), torch.empty_like(initial)
 
 
@@ -118,10 +113,25 @@ def _remember(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, bool], output: tup
 def _gradients(ctx: Any, gradient: Tensor | None, _: Tensor | None) -> tuple[Tensor | None, ...]:
     if gradient is None:
         return None, None, None, None
-    return *_scan_backward(gradient, *ctx.saved_tensors), None
+    return *torch.ops.tenfold.facts_scan_backward(gradient, *ctx.saved_tensors), None
 
 
-_scan.register_autograd(_gradients, setup_context=_remember)
+# Operators of their own, so that torch.compile calls them as they are and does not unroll their loops. The short way to
+# register them, torch.library.custom_op, would load the compiler, two seconds, at the first call.
+_LIBRARY = torch.library.Library("tenfold", "FRAGMENT")
+for _name, _run, _shapes, _schema in (
+    ("facts_scan", _forward, _forward_shapes, "(Tensor l, Tensor b, Tensor z, bool learning) -> (Tensor, Tensor)"),
+    (
+        "facts_scan_backward",
+        _backward,
+        _backward_shapes,
+        "(Tensor g, Tensor a, Tensor s, Tensor z) -> (Tensor, Tensor, Tensor)",
+    ),
+):
+    _LIBRARY.define(_name + _schema)
+    _LIBRARY.impl(_name, _run, "CompositeExplicitAutograd")
+    torch.library.register_fake(f"tenfold::{_name}", _shapes, lib=_LIBRARY)
+torch.library.register_autograd("tenfold::facts_scan", _gradients, setup_context=_remember, lib=_LIBRARY)
 
 
 def _blocks(of: Tensor) -> list[slice]:
