@@ -17,6 +17,7 @@ The system is under way: the layer is here, forecasting, objects, graphs and the
 | `embedding.py` | each variate at each time as features of its own recent past |
 | `decoding.py` | slots -> variates, a mixture over slots |
 | `network.py` | the paper's forecaster, and its published weights |
+| `series.py` | users' tables as series of one clock, and what is wrong with them |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 
