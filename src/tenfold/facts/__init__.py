@@ -18,6 +18,8 @@ The system is under way: the layer is here, forecasting, objects, graphs and the
 | `decoding.py` | slots -> variates, a mixture over slots |
 | `network.py` | the paper's forecaster, and its published weights |
 | `series.py` | users' tables as series of one clock, and what is wrong with them |
+| `windows.py` | windows of series, scaling, and where the benchmark's parts lie |
+| `rivals.py` | the models that a forecast is compared with |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 
