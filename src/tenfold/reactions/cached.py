@@ -139,8 +139,9 @@ class CachedRows:
                 tree.moves.clear()
 
     def _compute(self, packed: Sequence[Node], view: "_Alone | _Together") -> Float[Tensor, "node d"]:
-        decoder = self._decoder
-        x = decoder.embedding[[node.token for node in packed]] + decoder.positions[[node.depth for node in packed]]
+        decoder, device = self._decoder, self._cache.device
+        tokens, depths = torch.tensor([[node.token for node in packed], [node.depth for node in packed]], device=device)
+        x = torch.embedding(decoder.embedding, tokens).add_(torch.embedding(decoder.positions, depths))
         step = _pre_norm if decoder.is_pre else _post_norm
         for layer, cache, memory in zip(decoder.layers, self._caches, self._memories, strict=True):
             x = step(layer, x, partial(view.attend, cache), partial(view.look, memory))
@@ -352,9 +353,8 @@ def _post_norm(layer: _Layer, x: Tensor, attend: Attend, look: Attend) -> Tensor
 def likeliest(logits: Float[Tensor, "node vocabulary"], count: int) -> tuple[list[list[int]], list[list[float]]]:
     """The `count` likeliest tokens of each node and their log-probabilities, the best first."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    found = logits.topk(count) if count > 1 else logits.max(dim=-1, keepdim=True)
-    log_probabilities = found.values - logits.logsumexp(-1, keepdim=True)
-    return found.indices.tolist(), log_probabilities.tolist()
+    best = logits.topk(count).indices if count > 1 else logits.argmax(-1, keepdim=True)
+    return best.tolist(), logits.log_softmax(-1).gather(1, best).tolist()
 
 
 def _bits(nodes: Sequence[Node], slots: int) -> np.ndarray:
