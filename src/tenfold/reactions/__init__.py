@@ -45,6 +45,10 @@ The system is under way: no trained model is part of it yet, nor a page, a stop 
 | `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
 | `planning.py` | molecules solved within a time limit, speculative against plain |
 | `commands.py` | command line |
+| `page.py` | the page; `visit.py`: what a visitor asked, call by call; `views.py`: how it looks |
+| `sketcher.py`, `sketcher.js` | the editor in which molecules are drawn |
+| `colouring.py` | copied spans in the same colours as text and as atoms |
+| `pictures.py` | drawings of molecules as SVG; Plotly pictures of what speculation saves |
 """
 
 from importlib import import_module
