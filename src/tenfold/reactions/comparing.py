@@ -18,7 +18,7 @@ from tenfold.core.runs import Run
 from tenfold.reactions.model import Asked, Model
 from tenfold.reactions.tokens import tokenize
 
-__all__ = ["Batch", "Made", "Trial", "ratio", "saved_share", "trial"]
+__all__ = ["Batch", "Made", "Trial", "ratio", "saved_share", "share", "trial"]
 
 _RESAMPLES = 2000
 
@@ -111,6 +111,20 @@ def ratio(above: Sequence[float], below: Sequence[float], *, seed: int = 0) -> I
     picks = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, count))
     low, high = np.quantile(first[picks].sum(1) / second[picks].sum(1), [0.025, 0.975])
     return Interval(float(first.sum() / second.sum()), float(low), float(high))
+
+
+def share(hits: Sequence[bool]) -> Interval:
+    """Share of hits with its exact (Clopper-Pearson) 95 % interval, which is honest where all or none are hits.
+
+    Raises:
+        BadInput: there are none to count.
+    """
+    from scipy.stats import binomtest
+
+    if not hits:
+        raise BadInput("A share needs at least one case.")
+    found = binomtest(sum(hits), len(hits)).proportion_ci()
+    return Interval(sum(hits) / len(hits), float(found.low), float(found.high))
 
 
 def saved_share(answers: Sequence[Made]) -> float:
