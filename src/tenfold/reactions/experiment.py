@@ -1,6 +1,6 @@
 """The headline experiment: how much sooner, and is it the same? Claims reactions-1 to reactions-3.
 
-Three parts, all on held-out rows (the USPTO-MIT test, mixed, and the USPTO-50K test), three disjoint samples drawn by the seed:
+Three parts, all on held-out rows (USPTO-MIT's test, mixed, and USPTO-50K's), three disjoint samples drawn by the seed:
 
 - replay: how many calls each drafter needs if the model is always right; no network, so it needs no trained model;
 - side by side: the shipped models with each decoder, what they answer, with how many calls, in what time;
@@ -8,8 +8,8 @@ Three parts, all on held-out rows (the USPTO-MIT test, mixed, and the USPTO-50K 
 
 Where the data sets are missing the models answer our textbook reactions instead, which decide no claim; where the models
 are missing only the replay is made. The scales `gpu` and `paper` train the paper's shapes first; `paper` takes USPTO-MIT's
-training rows, which are too large to be a data set here, from the folder that TENFOLD_REACTIONS names. What `full-cpu` and the
-larger scales have done is kept query by query until the task is finished.
+training rows, which are too large to be a data set here, from the folder that TENFOLD_REACTIONS names. What `full-cpu` and
+the larger scales have done is kept query by query until the task is finished.
 """
 
 import hashlib
@@ -165,7 +165,7 @@ def _has(name: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _held_out(aim: "Aim", textbook: bool = False) -> "tuple[list[Pair], str]":
-    """Queries with their answers, and what they are: test rows, or our own reactions where these are missing or not wanted."""
+    """Queries with their answers, and what they are: test rows, or our own reactions where these are missing."""
     from tenfold.reactions.corpus import plain_pair, read_reactions
     from tenfold.reactions.textbook import textbook as ours
 
@@ -324,7 +324,7 @@ def _quality(cell: Cell, name: str, trials: "Mapping[str, Trial]", pairs: "Seque
 def _equality(
     name: str, trials: "Mapping[str, Trial]", model: "Model", pairs: "Sequence[Pair]", condition: str, x: float
 ) -> Iterable[Row]:
-    """Whether a decoder's answers are plain decoding's, in order and score; of the paper's search, how much of them it found."""
+    """Whether a decoder's answers are plain decoding's, in order and score; how much of them the paper's search found."""
     from tenfold.reactions.comparing import share
     from tenfold.reactions.verifying import TIE, difference
 
@@ -461,7 +461,7 @@ def _range(rows: Sequence[Row], words: str) -> str:
 
 
 def _decide_2(rows: Sequence[Row]) -> Decision:
-    """Shown if the lossless decoder is more than 3x faster than both, by intervals, everywhere; partly if than one of them."""
+    """Shown if ours is more than 3x faster than both, by intervals, everywhere; partly if it is so for one of them."""
     ours = [
         row
         for row in _decisive(rows, *_BOTH)
@@ -501,7 +501,7 @@ def _decide_3(rows: Sequence[Row]) -> Decision:
     lossless = {kind: not any(row.value for row in some) for kind, some in by_kind.items()}
     verdict = "shown" if all(lossless.values()) and not moved else "partly" if any(lossless.values()) else "not shown"
     counts = "; ".join(
-        f"{kind}: {sum(row.value or 0 for row in some):.0f} of {sum(_reactions(row) for row in some)} differ by more than a tie"
+        f"{kind}: {sum(row.value or 0 for row in some):.0f} of {sum(map(_reactions, some))} differ by more than a tie"
         for kind, some in by_kind.items()
     )
     papers = [row for row in found if row.method == PAPERS_LIST and row.metric == AGREE]
@@ -532,11 +532,11 @@ def _figures(rows: Sequence[Row]) -> Any:
 EXPERIMENT = Experiment(
     system="reactions",
     title="How much sooner, and is it the same?",
-    lead="Pieces of the query are drafts of the answer, which one call of the network verifies together (Andronov et al. 2025). "
-    "Replay counts calls with the true answer in place of a model's. Side by side, each decoder answers the same held-out "
-    "queries with the same weights in float32, one thread: our lossless decoders with a key-value cache, plain decoding with "
-    "it, and the paper's way, which computes whole prefixes again at every call. The shipped models were trained on a processor "
-    "for a short time: their accuracy is low, and says nothing about the method; equality and calls do.",
+    lead="Pieces of the query are drafts of the answer, which one call of the network verifies together (Andronov et al. "
+    "2025). Replay counts calls with the true answer in place of a model's. Side by side, each decoder answers the same "
+    "held-out queries with the same weights in float32, one thread: our lossless decoders with a key-value cache, plain "
+    "decoding with it, and the paper's way, which computes whole prefixes again at every call. The shipped models were "
+    "trained on a processor for a short time: their accuracy is low, and says nothing about the method.",
     tasks=_tasks,
     claims=(
         Claim("reactions-1", _decide_1, "The data set of reactions: `tenfold data list` says where to put it."),
