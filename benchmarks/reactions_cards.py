@@ -95,15 +95,15 @@ def described(model: Model, name: str) -> dict[str, Any]:
 
 def scored(model: Model, pairs: list[Pair], folder: Path, batch: int) -> dict[str, Any]:
     """Top-k and the rest, as JSON values."""
-    found = reactions.evaluate(model, pairs, N, search="exact", batch_size=batch, folder=folder)
+    found = [one for one in score(model, pairs, N, search="beam", batch_size=batch, folder=folder) if not one.error]
+    kinds = "".join(one.kinds for one in found)
     return {
-        "rows": found.scored,
-        "failed": found.failed,
-        "top": {str(k): list(accuracy) for k, accuracy, _ in found.top},
-        "max_fragment": {str(k): list(fragment) for k, _, fragment in found.top},
-        "invalid": found.ranks[0].invalid,
-        "duplicate_to_10": sum(one.duplicate * one.candidates for one in found.ranks)
-        / sum(r.candidates for r in found.ranks),
+        "rows": len(found),
+        "failed": len(pairs) - len(found),
+        "top": {str(k): list(share([0 < one.rank <= k for one in found])) for k in (1, 3, 5, 10)},
+        "max_fragment": list(share([one.fragment_rank == 1 for one in found])),
+        "invalid": list(share([one.kinds[0] in "ie" for one in found])),
+        "duplicates": kinds.count("d") / len(kinds),
     }
 
 
