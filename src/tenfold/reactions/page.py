@@ -132,17 +132,20 @@ def _onward(word: str, n: float, decoder: str, event: gr.EventData) -> Iterator[
 
     visit, rank = kept(word), str(event.rank)
     place = int(rank) if rank.isdecimal() else None
-    yield from _live(lambda tell: onward(visit, str(event.molecule), place, int(n), decoder, tell))
+    yield from _live(lambda tell: onward(visit, str(event.molecule), place, int(n), decoder, tell), is_new=False)
 
 
-def _live(work: Any) -> Iterator[list[Any]]:
-    """The views after each call of the decoder, and at the end."""
+def _live(work: Any, is_new: bool = True) -> Iterator[list[Any]]:
+    """The views after each call of the decoder, and at the end; a question that is not the box's goes into it."""
     from tenfold.core.watching import Finished, watched
     from tenfold.reactions.views import calling_html
 
     yield ["", "", "", gr.skip(), gr.update(visible=False), "", gr.skip(), gr.skip()]
     for item in watched(work):
-        yield _finished(item.result) if isinstance(item, Finished) else [gr.skip(), calling_html(item), *[gr.skip()] * 6]
+        if isinstance(item, Finished):
+            yield [*_finished(item.result), gr.skip() if is_new else item.result.answered.query]
+        else:
+            yield [gr.skip(), calling_html(item), *[gr.skip()] * 6]
 
 
 def _finished(visit: Any) -> list[Any]:
@@ -150,7 +153,6 @@ def _finished(visit: Any) -> list[Any]:
     from tenfold.reactions.visit import keep
 
     found = visit.answered
-    was_broken_down = gr.update(value=found.query) if visit.route else gr.skip()
     return [
         keep(visit),
         counted_html(found),
@@ -159,7 +161,6 @@ def _finished(visit: Any) -> list[Any]:
         gr.update(visible=True),
         "",
         found.task,
-        was_broken_down,
     ]
 
 

@@ -36,12 +36,13 @@ STYLE = """<style>
 .rx button:focus-visible { outline: 3px solid #E69F00; outline-offset: 1px }
 .rx summary { cursor: pointer; margin-top: .5rem } .rx .scroll { overflow-x: auto }
 .rx table { border-collapse: collapse; font-size: .88rem } .rx td, .rx th { text-align: left; padding: .25rem .7rem .25rem 0;
- border-bottom: 1px solid var(--border-color-primary); vertical-align: top }
+ border-bottom: 1px solid var(--border-color-primary); vertical-align: top; min-width: 6.5rem }
 .rx .route ul { list-style: none; margin: 0 0 0 .6rem; padding-left: .9rem; border-left: 2px solid #0072B2 }
 .rx .route > ul { margin-left: 0; padding-left: 0; border: 0 } .rx .route li { margin: .35rem 0 }
 .rx .route .here { font-weight: 700 }
 </style>"""
 
+_SHOWN = ("input", "rank", "smiles", "probability", "note")
 _WAYS = {
     "speculative": "speculative decoding, the same answer as plain decoding",
     "exact": "exact speculative beam search, the same list as plain beam search",
@@ -117,8 +118,9 @@ def file_html(done: "FileDone") -> str:
     """The rows that failed, and the first lines of the table."""
     errors = "".join(f"<li>{html.escape(words)}</li>" for words in done.errors)
     failed = f'<p class="bad"><b>Rows that failed</b></p><ul>{errors}</ul>' if errors else ""
-    lines = [["" if value is None else value for value in line] for line in done.lines]
-    return _div(f"{failed}<p><b>The first lines</b></p>{_table(COLUMNS, lines)}")
+    places = [COLUMNS.index(name) for name in _SHOWN]
+    lines = [["" if line[place] is None else line[place] for place in places] for line in done.lines]
+    return _div(f"{failed}<p><b>The first lines</b></p>{_table(_SHOWN, lines)}")
 
 
 def _card(rank: int, one: "Prediction", query: str) -> str:
