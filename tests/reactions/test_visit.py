@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from functools import partial
 
 import pytest
 
@@ -21,8 +22,9 @@ QUERY = "CCO.CC(=O)Cl"
 
 @pytest.fixture(autouse=True)
 def model(monkeypatch):
-    """One for both tasks in place of those that ship."""
+    """One for both tasks in place of those that ship; what it writes has no end, so the limit is short."""
     found = Model(made(), remember=0)
+    monkeypatch.setattr(visit, "Asked", partial(Asked, max_length=25))
     monkeypatch.setattr(visit, "_model", lambda task: found)
     return found
 
@@ -129,7 +131,7 @@ def test_a_route_that_comes_back_to_a_molecule_ends_there():
 def test_answers_are_shown_with_flags_buttons_and_escaped_text():
     shown = answers_html(answered())
     assert shown.count("<article>") == 2
-    assert shown.count("Break this one down") == 2
+    assert shown.count(">Break this one down<") == 2
     assert 'data-molecule="CC(=O)Cl" data-rank="0"' in shown
     assert "invalid" in shown
     assert "truncated" in shown

@@ -100,10 +100,11 @@ def molfile(smiles: str) -> str:
     Raises:
         BadInput: it is no SMILES.
     """
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem import rdDepictor
 
-    mol = Chem.MolFromSmiles(canonical(smiles))
-    rdDepictor.Compute2DCoords(mol)
-    Chem.WedgeMolBonds(mol, mol.GetConformer())
-    return Chem.MolToMolBlock(mol)
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(canonical(smiles))
+        rdDepictor.Compute2DCoords(mol)
+        Chem.WedgeMolBonds(mol, mol.GetConformer())
+        return Chem.MolToMolBlock(mol)

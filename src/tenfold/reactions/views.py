@@ -143,12 +143,7 @@ def _card(rank: int, one: "Prediction", query: str) -> str:
 
 
 def _answer(rank: int, target: Marked) -> str:
-    buttons = [
-        f'<button type="button" data-molecule="{html.escape(piece.smiles, quote=True)}" data-rank="{rank}">'
-        "Break this one down</button>"
-        for piece in target.molecules
-    ]
-    figures = [_figure(piece, button) for piece, button in zip(target.molecules, buttons, strict=True)]
+    figures = [_figure(piece, _button(piece.smiles, str(rank))) for piece in target.molecules]
     return f'<div class="molecules">{"<span class=plus>+</span>".join(figures)}</div>'
 
 
@@ -160,10 +155,16 @@ def _branch(visit: "Visit", molecule: str, above: tuple[str, ...]) -> str:
     """A molecule and what it is made of; one that is above itself is not opened again."""
     name = html.escape(molecule, quote=True)
     here = ' class="here"' if molecule == visit.answered.query else ""
-    button = f'<button type="button" data-molecule="{name}">Break this one down</button>'
     parts = () if molecule in above else visit.route.get(molecule, ())
     below = "".join(_branch(visit, part, (*above, molecule)) for part in parts)
+    button = _button(molecule, rank="")
     return f"<li><code{here}>{name}</code> {button}{f'<ul>{below}</ul>' if below else ''}</li>"
+
+
+def _button(molecule: str, rank: str) -> str:
+    """Asks what a molecule is made of; the rank is that of the answer it belongs to."""
+    name, words = html.escape(molecule, quote=True), "Break this one down"
+    return f'<button type="button" data-molecule="{name}" data-rank="{rank}" aria-label="{words}: {name}">{words}</button>'
 
 
 def _percent(share: float) -> str:
