@@ -365,7 +365,11 @@ class Model:
         if asked.decoding in _DRAFTED:
             options["drafter"] = self.drafter
         if tell:
-            options["tell"] = lambda number, answer: tell(group[number], answer)
+
+            def heard(number: int, answer: "Answer") -> None:
+                tell(group[number], answer)
+
+            options["tell"] = heard
         answers, _ = self._decode()(self.network, sources, batch_size=batch_size, **options)
         share = (time.perf_counter() - begun) * 1000 / len(group)
         return [self._predictions(query, answer, share) for query, answer in zip(group, answers, strict=True)]
