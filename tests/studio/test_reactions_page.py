@@ -93,7 +93,7 @@ def test_a_prediction_counts_its_calls_and_equals_plain_decoding(studio, page, t
     folder = Path(os.environ.get("TENFOLD_SCREENSHOTS", tmp_path))
     opened(studio, page)
     page.get_by_label("Examples").click()
-    page.get_by_role("option", name="Suzuki").click()
+    page.get_by_role("option", name="Suzuki coupling").click()
     page.wait_for_function("[...document.querySelectorAll('textarea')].some(box => box.value.includes('Br'))")
     page.get_by_role("button", name="Predict", exact=True).click()
     status = page.locator("#rx-status")
