@@ -146,7 +146,7 @@ def test_a_file_is_answered_and_its_table_downloaded(studio, page, tmp_path):
     (tmp_path / "mine.csv").write_text("name,smiles\na,CCO.CC(=O)Cl\nb,C1CC\n")
     opened(studio, page)
     page.get_by_role("tab", name="A file").click()
-    upload(page, "One SMILES a line", tmp_path / "mine.csv")
+    upload(page, "SMILES, table or .rxn", tmp_path / "mine.csv")
     page.get_by_role("button", name="Answer the file").click()
     page.get_by_text("row 2: Ring 1 is opened but never closed in 'C1CC'.").wait_for()
     assert "2 of 2 rows, 1 failed" in page.locator("#rx-file-status").inner_text()

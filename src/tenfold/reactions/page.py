@@ -91,7 +91,7 @@ def _reaction() -> None:
 def _file() -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
-            file = gr.File(label="One SMILES a line, or a table, or .rxn; also .gz", file_types=ENDINGS)
+            file = gr.File(label="SMILES, table or .rxn (also .gz)", file_types=ENDINGS)
             column = gr.Textbox("", max_length=100, label="Column (a table's, if it is not called smiles)")
             task = gr.Radio(TASKS, value="forward", label="What is wanted in each row")
             n = gr.Slider(1, 20, value=1, step=1, label="Number of answers to each row")

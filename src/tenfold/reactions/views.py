@@ -36,7 +36,8 @@ STYLE = """<style>
 .rx button:focus-visible { outline: 3px solid #E69F00; outline-offset: 1px }
 .rx summary { cursor: pointer; margin-top: .5rem } .rx .scroll { overflow-x: auto }
 .rx table { border-collapse: collapse; font-size: .88rem } .rx td, .rx th { text-align: left; padding: .25rem .7rem .25rem 0;
- border-bottom: 1px solid var(--border-color-primary); vertical-align: top; min-width: 6.5rem }
+ border-bottom: 1px solid var(--border-color-primary); vertical-align: top; min-width: 4rem }
+.rx th { overflow-wrap: normal }
 .rx .route ul { list-style: none; margin: 0 0 0 .6rem; padding-left: .9rem; border-left: 2px solid #0072B2 }
 .rx .route > ul { margin-left: 0; padding-left: 0; border: 0 } .rx .route li { margin: .35rem 0 }
 .rx .route .here { font-weight: 700 }
