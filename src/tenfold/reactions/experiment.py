@@ -135,8 +135,8 @@ def _tasks(scale: str, seed: int, device: str) -> Iterable[Task]:
     from tenfold.reactions import weights
 
     smoke = scale == "smoke"
-    with_data = [aim for aim in _BOTH if not smoke and _has(TESTS[aim][0])]
-    models = list(_BOTH) if smoke else [aim for aim in _BOTH if aim in weights.shipped()]
+    with_data: list[Aim] = [aim for aim in _BOTH if not smoke and _has(TESTS[aim][0])]
+    models: list[Aim] = list(_BOTH) if smoke else [aim for aim in _BOTH if aim in weights.shipped()]
     if scale in TRAINED:
         models = []
         _training_files(scale)  # what is missing is said before anything is run
@@ -144,7 +144,7 @@ def _tasks(scale: str, seed: int, device: str) -> Iterable[Task]:
         raise DataMissing(
             "Neither a shipped model nor the data set of reactions is here.", "`tenfold data list` says where to put it."
         )
-    for aim in _BOTH if smoke else with_data:
+    for aim in list(_BOTH) if smoke else with_data:
         yield Task(f"replay {aim}", partial(_replay, aim, REPLAYED[scale], seed, smoke))
     for cell in CELLS[scale]:
         if cell.aim in models:
@@ -201,8 +201,13 @@ def _replay(aim: "Aim", count: int, seed: int, textbook: bool) -> list[Row]:
     rows: list[Row] = []
     for name, options in DRAFTERS.items():
         drafter = copies if "table" in options else shipped
-        options = {key: value for key, value in options.items() if key != "table"}
-        found = [replay(*zip(*pairs, strict=True), vocabulary=vocabulary, drafter=drafter, **options) for pairs in samples]
+        how = {key: value for key, value in options.items() if key != "table"}
+        found = [
+            replay(
+                [one.source for one in pairs], [one.target for one in pairs], vocabulary=vocabulary, drafter=drafter, **how
+            )
+            for pairs in samples
+        ]
         calls, positions = [one.calls for one in found], [one.tokens_per_call for one in found]
         plain = plain or calls
         rows.append(_row(name, CALLS, bootstrap_interval(calls), condition))
@@ -383,7 +388,9 @@ def _training_files(scale: str) -> "dict[Aim, tuple[str, ...]]":
     """
     from tenfold.core import data
 
-    files = {aim: tuple(f"reactions/{name}.tsv.gz" for name in names) for aim, names in TRAINING.items()}
+    files: dict[Aim, tuple[str, ...]] = {
+        aim: tuple(f"reactions/{name}.tsv.gz" for name in names) for aim, names in TRAINING.items()
+    }
     for name in (*(name for names in files.values() for name in names), *(name for name, _ in TESTS.values())):
         data.where(name)
     if scale == "paper":
