@@ -71,8 +71,9 @@ class BeamSearch:
         self._beams = [_Beam(0.0, self.tree.root, False)]
         self._roomy = 64
 
-    def wanted(self) -> list[Node]:
+    def wanted(self, rows: int = 1) -> list[Node]:
         """See `batching.Search.wanted`."""
+        del rows
         while True:
             missing = [beam for beam in self._beams if not (beam.is_over or beam.node.best)]
             if missing and self._drafts:

@@ -130,7 +130,7 @@ def decode_rows(
     if not all(sources):
         raise BadInput(f"Query {[bool(source) for source in sources].index(False)} holds no token.")
     rows = min(batch_size or len(sources), len(sources))
-    plan = Plan.of(rows, decoder.network.embedding.weight.device.type, draft_count, draft_length)
+    plan = Plan.of(decoder.network.embedding.weight.device.type, draft_count, draft_length)
     make = _maker(decoding, n, draft_length, draft_count, drafter, plan)
     most = decoder.network.config.positions
     searches = [make(source, min(limit, most)) for source, limit in zip(sources, limits, strict=True)]

@@ -44,8 +44,9 @@ class SpeculativeBeamSearch:
         self._width, self._length = width, length
         self._beams = [_Beam(0.0, self.tree.root, False, ())]
 
-    def wanted(self) -> list[Node]:
+    def wanted(self, rows: int = 1) -> list[Node]:
         """See `batching.Search.wanted`."""
+        del rows
         if self.tree.root.best:
             self._beams = self._chosen()
         alive = [beam for beam in self._beams if not beam.is_over]
