@@ -144,6 +144,8 @@ NBEST: dict[str, dict[str, Any]] = {
 
 def ours(model: Any, n: int, **options: Any) -> Decoder:
     """One of our decoders, with the model's own drafts."""
+    if options["decoding"] in ("speculative", "exact"):
+        options["drafter"] = model.drafter
 
     def decode(queries: Sequence[Sequence[int]], batch_size: int) -> tuple[Answers, float]:
         found: Answers = []

@@ -17,6 +17,8 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `conversion.py` | checkpoints of the published code as a model's folder |
 | `ctranslate.py` | export to CTranslate2 |
 | `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
+| `linear.py` | linear layers laid out for few rows |
+| `encoding.py` | the encoder laid out for one query |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
 | `uncached.py` | the paper's way: every call computes whole prefixes again |
 | `pace.py` | how long the next draft is |
