@@ -553,7 +553,7 @@ EXPERIMENT = Experiment(
     "trained on a processor for a short time: their accuracy is low, and says nothing about the method.",
     tasks=_tasks,
     claims=(
-        Claim("reactions-1", _decide_1, "The data set of reactions: `tenfold data list` says where to put it."),
+        Claim("reactions-1", _decide_1),
         Claim("reactions-2", _decide_2),
         Claim("reactions-3", _decide_3),
     ),
