@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from tenfold.core.theme import PALETTE
@@ -26,8 +27,8 @@ class Piece(NamedTuple):
 
     def svg(self) -> str:
         """Its drawing with the spans' atoms coloured; a small molecule's is smaller."""
-        width = min(240, 70 + 9 * len(tokenize(self.smiles)))
-        return molecule_svg(self.smiles, width=width, height=max(90, round(width * 0.72)), highlight=self.groups)
+        width = min(290, 70 + 9 * len(tokenize(self.smiles)))
+        return molecule_svg(self.smiles, width=width, height=max(90, round(width * 0.62)), highlight=self.groups)
 
 
 class Marked(NamedTuple):
@@ -56,22 +57,17 @@ def marked(source: str, target: str, spans: Sequence[Span]) -> tuple[Marked, Mar
 
 
 def text_html(text: str, stretches: Sequence[tuple[int, int]]) -> str:
-    """A text with stretches of its characters marked; where two meet, the earlier one of the list keeps the characters.
+    """A text with stretches of its characters marked by number; where several meet, the colour is that of the first.
 
     Args:
         text: any text; it is escaped.
         stretches: (first, end) of each, in characters.
     """
-    owner: list[int | None] = [None] * len(text)
-    for number, (first, end) in enumerate(stretches):
-        for place in range(first, min(end, len(text))):
-            if owner[place] is None:
-                owner[place] = number
-    parts, begin = [], 0
-    for place in range(1, len(text) + 1):
-        if place == len(text) or owner[place] != owner[begin]:
-            parts.append(_run(text[begin:place], owner[begin]))
-            begin = place
+    bounds = sorted({0, len(text), *(place for stretch in stretches for place in stretch)})
+    parts = []
+    for begin, end in pairwise(bounds):
+        inside = [number for number, (first, last) in enumerate(stretches) if first <= begin and end <= last]
+        parts.append(_run(text[begin:end], inside))
     return "".join(parts)
 
 
@@ -108,8 +104,8 @@ def _marked(smiles: str, stretches: Sequence[tuple[int, int]]) -> Marked:
     return Marked(text_html(smiles, [(ends[first], ends[end]) for first, end in stretches]), pieces(smiles, stretches))
 
 
-def _run(text: str, number: int | None) -> str:
-    if number is None:
+def _run(text: str, numbers: Sequence[int]) -> str:
+    if not numbers:
         return html.escape(text)
-    colour = PALETTE[number % len(PALETTE)]
-    return f'<mark style="--span:{colour}" data-span="{number + 1}">{html.escape(text)}</mark>'
+    colour, shown = PALETTE[numbers[0] % len(PALETTE)], ",".join(str(number + 1) for number in numbers)
+    return f'<mark style="--span:{colour}" data-span="{shown}">{html.escape(text)}</mark>'

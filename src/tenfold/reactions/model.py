@@ -361,11 +361,9 @@ class Model:
     def _group(self, group: Sequence[str], asked: Asked, batch_size: int, tell: "Tell | None") -> list[list[Prediction]]:
         begun = time.perf_counter()
         sources = [self.numbers(one) for one in group]
-        options = asked.options()
+        options = {**asked.options(), **_hearing(group, tell)}
         if asked.decoding in _DRAFTED:
             options["drafter"] = self.drafter
-        if tell:
-            options["tell"] = lambda number, answer: tell(group[number], answer)
         answers, _ = self._decode()(self.network, sources, batch_size=batch_size, **options)
         share = (time.perf_counter() - begun) * 1000 / len(group)
         return [self._predictions(query, answer, share) for query, answer in zip(group, answers, strict=True)]
@@ -421,6 +419,17 @@ class Model:
 
 def _listed(smiles: str | Sequence[str]) -> Sequence[str]:
     return [smiles] if isinstance(smiles, str) else smiles
+
+
+def _hearing(group: Sequence[str], tell: "Tell | None") -> dict[str, Any]:
+    """The option of the decoder, which knows queries by their number, that tells of them by their SMILES."""
+    if tell is None:
+        return {}
+
+    def heard(number: int, answer: "Answer") -> None:
+        tell(group[number], answer)
+
+    return {"tell": heard}
 
 
 def _as_written(token: str, text: str) -> str:

@@ -211,13 +211,13 @@ def _rdkit_says(smiles: str) -> str:
     log = logging.getLogger("rdkit")
     with _LOGS:
         propagates, log.propagate = log.propagate, False
-        log.addHandler(handler)
+        before, log.handlers = log.handlers, [handler]  # RDKit's own writes to the terminal
         rdBase.LogToPythonLogger()
         try:
             Chem.MolFromSmiles(smiles)
         finally:
             rdBase.LogToCppStreams()
-            log.removeHandler(handler)
+            log.handlers = before
             log.propagate = propagates
     return "\n".join(words)
 

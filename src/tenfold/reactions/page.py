@@ -19,19 +19,7 @@ DECODERS = [
     ("plain: one call for each token", "plain"),
     ("the paper's: approximate for several", "paper"),
 ]
-EXAMPLES = {
-    "Esterification: ethanol and acetyl chloride": ("forward", "CCO.CC(=O)Cl"),
-    "Amide coupling: benzoic acid and benzylamine, with EDC": (
-        "forward",
-        "O=C(O)c1ccccc1.NCc1ccccc1.CCN=C=NCCCN(C)C.ClCCl",
-    ),
-    "Suzuki coupling: 4-bromoanisole and phenylboronic acid": (
-        "forward",
-        "COc1ccc(Br)cc1.OB(O)c1ccccc1.O=C([O-])[O-].[K+].[K+].C1COCCO1",
-    ),
-    "Retrosynthesis of paracetamol": ("retro", "CC(=O)Nc1ccc(O)cc1"),
-    "Retrosynthesis of procaine": ("retro", "CCN(CC)CCOC(=O)c1ccc(N)cc1"),
-}
+MEDICINES = {"paracetamol": "CC(=O)Nc1ccc(O)cc1", "procaine": "CCN(CC)CCOC(=O)c1ccc(N)cc1"}
 ENDINGS = [".smi", ".smiles", ".txt", ".rsmi", ".csv", ".tsv", ".jsonl", ".rxn", ".gz"]
 ON_CLICK = """element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-molecule]");
@@ -61,7 +49,7 @@ def _reaction() -> None:
         with gr.Column(scale=2, min_width=320):
             task = gr.Radio(TASKS, value="forward", label="What is wanted")
             box = gr.Textbox(label="SMILES or reaction SMILES; dots join molecules", lines=2, max_length=5000)
-            example = gr.Dropdown(list(EXAMPLES), value=None, label="Examples")
+            example = gr.Dropdown(list(_examples()), value=None, label="Examples")
             with gr.Accordion("Draw it", open=False):
                 drawing = gr.HTML(
                     "", html_template=sketcher.TEMPLATE, css_template=sketcher.STYLE, js_on_load=sketcher.script(),
@@ -103,7 +91,7 @@ def _reaction() -> None:
 def _file() -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
-            file = gr.File(label="One SMILES a line, or a table, or .rxn; also .gz", file_types=ENDINGS)
+            file = gr.File(label="SMILES, table or .rxn (also .gz)", file_types=ENDINGS)
             column = gr.Textbox("", max_length=100, label="Column (a table's, if it is not called smiles)")
             task = gr.Radio(TASKS, value="forward", label="What is wanted in each row")
             n = gr.Slider(1, 20, value=1, step=1, label="Number of answers to each row")
@@ -132,17 +120,20 @@ def _onward(word: str, n: float, decoder: str, event: gr.EventData) -> Iterator[
 
     visit, rank = kept(word), str(event.rank)
     place = int(rank) if rank.isdecimal() else None
-    yield from _live(lambda tell: onward(visit, str(event.molecule), place, int(n), decoder, tell))
+    yield from _live(lambda tell: onward(visit, str(event.molecule), place, int(n), decoder, tell), is_new=False)
 
 
-def _live(work: Any) -> Iterator[list[Any]]:
-    """The views after each call of the decoder, and at the end."""
+def _live(work: Any, is_new: bool = True) -> Iterator[list[Any]]:
+    """The views after each call of the decoder, and at the end; a question that is not the box's goes into it."""
     from tenfold.core.watching import Finished, watched
     from tenfold.reactions.views import calling_html
 
     yield ["", "", "", gr.skip(), gr.update(visible=False), "", gr.skip(), gr.skip()]
     for item in watched(work):
-        yield _finished(item.result) if isinstance(item, Finished) else [gr.skip(), calling_html(item), *[gr.skip()] * 6]
+        if isinstance(item, Finished):
+            yield [*_finished(item.result), gr.skip() if is_new else item.result.answered.query]
+        else:
+            yield [gr.skip(), calling_html(item), *[gr.skip()] * 6]
 
 
 def _finished(visit: Any) -> list[Any]:
@@ -150,7 +141,6 @@ def _finished(visit: Any) -> list[Any]:
     from tenfold.reactions.visit import keep
 
     found = visit.answered
-    was_broken_down = gr.update(value=found.query) if visit.route else gr.skip()
     return [
         keep(visit),
         counted_html(found),
@@ -159,7 +149,6 @@ def _finished(visit: Any) -> list[Any]:
         gr.update(visible=True),
         "",
         found.task,
-        was_broken_down,
     ]
 
 
@@ -186,10 +175,16 @@ def _filed(file: str | None, column: str, task: str, n: float, decoder: str) -> 
 
 
 def _example(name: str | None) -> list[Any]:
-    if name not in EXAMPLES:
-        return [gr.skip()] * 3
-    task, text = EXAMPLES[name]
+    task, text = _examples().get(name or "", ("forward", ""))
     return [task, text, _usual_number(task)]
+
+
+def _examples() -> dict[str, tuple[str, str]]:
+    """Task and text by name: textbook reactions, and medicines to be made."""
+    from tenfold.reactions.textbook import TEXTBOOK
+
+    known = {one.name: ("forward", f"{one.reactants}.{one.reagents}".rstrip(".")) for one in TEXTBOOK}
+    return {**known, **{f"retrosynthesis of {name}": ("retro", smiles) for name, smiles in MEDICINES.items()}}
 
 
 def _usual_number(task: str) -> int:

@@ -23,7 +23,7 @@ def molecule_svg(smiles: str, *, width: int = 220, height: int = 160, highlight:
         width: in pixels.
         height: in pixels.
         highlight: groups of atoms, by their order in the SMILES from 0. Group k has colour k of the palette, and the number
-            k + 1 beside its first atom; an atom of several groups belongs to the first.
+            k + 1 beside its first atom; an atom of several groups has the colour of the first.
 
     Raises:
         BadInput: RDKit cannot read it.
@@ -32,16 +32,19 @@ def molecule_svg(smiles: str, *, width: int = 220, height: int = 160, highlight:
 
     mol = _read(smiles)
     groups: dict[int, int] = {}
+    notes: dict[int, list[str]] = {}
     for number, atoms in enumerate(highlight):
-        own = [atom for atom in sorted(atoms) if atom not in groups]
-        groups.update(dict.fromkeys(own, number))
-        if own:
-            mol.GetAtomWithIdx(own[0]).SetProp("atomNote", str(number + 1))
+        for atom in atoms:
+            groups.setdefault(atom, number)
+        if atoms:
+            notes.setdefault(min(atoms), []).append(str(number + 1))
+    for atom, numbers in notes.items():
+        mol.GetAtomWithIdx(atom).SetProp("atomNote", ",".join(numbers))
     ends = {bond.GetIdx(): (groups.get(bond.GetBeginAtomIdx()), groups.get(bond.GetEndAtomIdx())) for bond in mol.GetBonds()}
     bonds = {bond: begin for bond, (begin, end) in ends.items() if begin is not None and begin == end}
     drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
     options = drawer.drawOptions()
-    options.fixedBondLength, options.padding, options.annotationFontScale = 28, 0.06, 0.6
+    options.fixedBondLength, options.padding, options.annotationFontScale = 26, 0.06, 0.6
     colours = {number: _pale(number) for number in {*groups.values()}}
     rdMolDraw2D.PrepareAndDrawMolecule(
         drawer, mol, highlightAtoms=list(groups), highlightBonds=list(bonds),

@@ -7,6 +7,7 @@ const RINGS = { ring5: 5, ring6: 6, benzene: 6 };
 const KEYS = { c: "C", n: "N", o: "O", s: "S", f: "F", l: "Cl", r: "Br", i: "I", p: "P", b: "B" };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const CHARGES = { plus: 1, minus: -1 };
+const PROPERTIES = { CHG: "charge", ISO: "isotope", RAD: "radical" };
 
 const canvas = element.querySelector("svg"), spoken = element.querySelector("[aria-live]");
 let atoms = [], bonds = [], past = [];
@@ -64,8 +65,10 @@ function edit(change) {
 
 function addAtom(point, symbol = newSymbol) {
   if (atoms.length >= MOST_ATOMS) return -1;
-  return atoms.push({ x: point.x, y: point.y, symbol, charge: 0 }) - 1;
+  return atoms.push({ x: point.x, y: point.y, symbol, charge: 0, isotope: 0, radical: 0, valence: 0 }) - 1;
 }
+
+const setSymbol = (atom, symbol) => Object.assign(atom, { symbol, isotope: 0, radical: 0, valence: 0 });
 
 function join(a, b, order = 1) {
   if (a < 0 || b < 0 || a === b || bonds.some((bond) => (bond.a === a && bond.b === b) || (bond.a === b && bond.b === a))) return;
@@ -101,6 +104,7 @@ function ringCorners(first, second, size, left) {
   return corners;
 }
 
+/** A ring on a bond, as part of a chain's end, bonded to a crowded atom, or by itself. */
 function addRing(name, point) {
   const size = RINGS[name], i = nearestAtom(point), bond = i < 0 ? bonds[nearestBond(point)] : undefined;
   let corners;
@@ -109,7 +113,8 @@ function addRing(name, point) {
     const crowd = (ring) => ring.slice(2).filter((corner) => nearestAtom(corner, LENGTH / 2) >= 0).length;
     corners = crowd(sides[0]) <= crowd(sides[1]) ? sides[0] : sides[1];
   } else {
-    const start = i >= 0 ? atoms[i] : { x: point.x - LENGTH / 2, y: point.y + LENGTH };
+    const alone = { x: point.x - LENGTH / 2, y: point.y + LENGTH }, isCrowded = i >= 0 && neighbours(i).length > 1;
+    const start = i < 0 ? alone : isCrowded ? towards(atoms[i], freeAngle(i), LENGTH) : atoms[i];
     const inner = Math.PI * (0.5 - 1 / size), out = i >= 0 ? freeAngle(i) - inner : 0;
     corners = ringCorners(start, towards(start, out, LENGTH), size, i < 0);
   }
@@ -118,6 +123,7 @@ function addRing(name, point) {
     const there = nearestAtom(corner, LENGTH / 4);
     return there >= 0 ? there : addAtom(corner, "C");
   });
+  join(i, ring[0]);
   ring.forEach((atom, k) => join(atom, ring[(k + 1) % size], name === "benzene" && k % 2 === 0 ? 2 : 1));
 }
 
@@ -130,7 +136,7 @@ function apply(point) {
   else if (tool === "erase" && bond) bonds.splice(bonds.indexOf(bond), 1);
   else if (tool === "wedge" && bond) cycleStereo(bond);
   else if (tool in VALENCE && bond) cycleOrder(bond);
-  else if (tool in VALENCE && i >= 0) atoms[i].symbol = tool;
+  else if (tool in VALENCE && i >= 0) setSymbol(atoms[i], tool);
   else if (tool in VALENCE) selected = addAtom(point);
 }
 
@@ -146,12 +152,13 @@ function grow(i, point = towards(atoms[i], freeAngle(i), LENGTH)) {
 function molfile() {
   if (!atoms.length) return "";
   const pad = (value, width) => String(value).padStart(width), number = (value) => pad(value.toFixed(4), 10);
-  const charged = atoms.map((atom, i) => [i + 1, atom.charge]).filter(([, charge]) => charge);
+  const property = ([tag, key]) => atoms.flatMap((a, i) => (a[key] ? [`M  ${tag}  1${pad(i + 1, 4)}${pad(a[key], 4)}`] : []));
+  const place = (a) => `${number(a.x / LENGTH)}${number(-a.y / LENGTH)}${number(0)}`;
   return [
     "", "  tenfold", "", `${pad(atoms.length, 3)}${pad(bonds.length, 3)}  0  0  0  0  0  0  0  0999 V2000`,
-    ...atoms.map((a) => `${number(a.x / LENGTH)}${number(-a.y / LENGTH)}${number(0)} ${a.symbol.padEnd(3)} 0  0  0  0  0  0`),
+    ...atoms.map((a) => `${place(a)} ${a.symbol.padEnd(3)} 0  0  0  0  0${pad(a.valence, 3)}`),
     ...bonds.map((bond) => `${pad(bond.a + 1, 3)}${pad(bond.b + 1, 3)}${pad(bond.order, 3)}${pad(bond.stereo, 3)}`),
-    ...charged.map(([i, charge]) => `M  CHG  1${pad(i, 4)}${pad(charge, 4)}`), "M  END", "",
+    ...Object.entries(PROPERTIES).flatMap(property), "M  END", "",
   ].join("\n");
 }
 
@@ -160,14 +167,15 @@ function read(text) {
   const lines = text.split("\n"), field = (line, from, to) => Number(line.slice(from, to));
   const [count, ties] = [field(lines[3] || "", 0, 3), field(lines[3] || "", 3, 6)];
   atoms = lines.slice(4, 4 + count).map((line) => ({
-    x: field(line, 0, 10), y: -field(line, 10, 20), symbol: line.slice(31, 34).trim().replace(/[^A-Za-z]/g, ""), charge: 0,
+    x: field(line, 0, 10), y: -field(line, 10, 20), symbol: line.slice(31, 34).replace(/[^A-Za-z]/g, ""),
+    charge: 0, isotope: 0, radical: 0, valence: field(line, 48, 51),
   }));
   bonds = lines.slice(4 + count, 4 + count + ties).map((line) => ({
     a: field(line, 0, 3) - 1, b: field(line, 3, 6) - 1, order: field(line, 6, 9), stereo: field(line, 9, 12),
   }));
-  for (const line of lines.filter((one) => one.startsWith("M  CHG"))) {
+  for (const line of lines.filter((one) => one.startsWith("M  ") && one.slice(3, 6) in PROPERTIES)) {
     const values = line.slice(9).trim().split(/\s+/).map(Number);
-    for (let k = 0; k + 1 < values.length; k += 2) atoms[values[k] - 1].charge = values[k + 1];
+    for (let k = 0; k + 1 < values.length; k += 2) atoms[values[k] - 1][PROPERTIES[line.slice(3, 6)]] = values[k + 1];
   }
   const bond = bonds.length ? bonds.reduce((sum, { a, b }) => sum + distance(atoms[a], atoms[b]), 0) / bonds.length : 1;
   const centre = (key) => (Math.min(...atoms.map((a) => a[key])) + Math.max(...atoms.map((a) => a[key]))) / 2;
@@ -182,14 +190,15 @@ function read(text) {
 
 function label(atom, i) {
   const used = bonds.filter((bond) => bond.a === i || bond.b === i).reduce((sum, bond) => sum + bond.order, 0);
-  if (atom.symbol === "C" && !atom.charge && used) return "";
+  if (atom.symbol === "C" && !atom.charge && !atom.isotope && used) return "";
   const shift = atom.symbol === "C" ? -Math.abs(atom.charge) : atom.symbol === "B" ? -atom.charge : atom.charge;
-  const hydrogens = Math.max(0, (VALENCE[atom.symbol] ?? 0) + shift - used);
+  const hydrogens = atom.symbol in VALENCE && !atom.valence ? Math.max(0, VALENCE[atom.symbol] + shift - used) : 0;
   const amount = Math.abs(atom.charge) > 1 ? Math.abs(atom.charge) : "";
   const charge = atom.charge ? `<tspan class="up" dy="-5">${amount}${atom.charge > 0 ? "+" : "−"}</tspan>` : "";
   const count = hydrogens > 1 ? `<tspan class="down" dy="4">${hydrogens}</tspan>` : "";
   const after = hydrogens ? `<tspan>H</tspan>${count}` : "";
-  return `<tspan>${atom.symbol}</tspan>${after}${count && charge ? charge.replace("-5", "-9") : charge}`;
+  const mass = atom.isotope ? `<tspan class="up" dy="-5">${atom.isotope}</tspan><tspan dy="5"></tspan>` : "";
+  return `${mass}<tspan>${atom.symbol}</tspan>${after}${count && charge ? charge.replace("-5", "-9") : charge}`;
 }
 
 function line(p, q, shift = 0, style = "") {
@@ -294,7 +303,7 @@ function typed(key) {
   const atom = atoms[selected], last = bonds.filter((bond) => bond.a === selected || bond.b === selected).at(-1);
   const symbol = KEYS[key.toLowerCase()];
   if (key in ARROWS) select(nextIn(ARROWS[key]));
-  else if (symbol) { choose(symbol); if (atom) edit(() => { atom.symbol = symbol; }); }
+  else if (symbol) { choose(symbol); if (atom) edit(() => setSymbol(atom, symbol)); }
   else if (key === "Enter" || key === " ") edit(() => { if (atom) apply(atom); else selected = addAtom({ x: WIDTH / 2, y: HEIGHT / 2 }); });
   else if (key === "a" && atom) { edit(() => { selected = grow(selected); }); select(selected); }
   else if ("123".includes(key) && last) edit(() => { last.order = Number(key); last.stereo = 0; });

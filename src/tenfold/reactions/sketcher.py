@@ -31,8 +31,8 @@ TEMPLATE = (
     + "".join(_button("tool", one, one, f"Draw {one}") for one in _ELEMENTS)
     + "".join(_button("tool", one, sign, name) for one, (sign, name) in _OTHERS.items())
     + '</div><div class="paper">'
-    + '<svg tabindex="0" role="application" aria-label="Drawing of molecules. Arrow keys choose an atom, A adds one behind '
-    + 'it, a letter sets its element, 1 2 3 the bond, plus and minus the charge, Enter uses the tool, Delete removes."></svg>'
+    + '<svg tabindex="0" role="application" aria-label="Drawing of molecules. Arrow keys choose an atom, A adds one '
+    + 'behind it, a letter sets its element, 1 2 3 the bond, + and - the charge, Enter the tool, Delete removes."></svg>'
     + '<p class="hint">Click to place an atom, drag to make a bond, click a bond to make it double or triple. '
     + "Several molecules may be drawn.</p></div>"
     + '<p class="spoken" aria-live="polite"></p><div class="bar">'
@@ -100,10 +100,11 @@ def molfile(smiles: str) -> str:
     Raises:
         BadInput: it is no SMILES.
     """
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
     from rdkit.Chem import rdDepictor
 
-    mol = Chem.MolFromSmiles(canonical(smiles))
-    rdDepictor.Compute2DCoords(mol)
-    Chem.WedgeMolBonds(mol, mol.GetConformer())
-    return Chem.MolToMolBlock(mol)
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(canonical(smiles))
+        rdDepictor.Compute2DCoords(mol)
+        Chem.WedgeMolBonds(mol, mol.GetConformer())
+        return Chem.MolToMolBlock(mol)

@@ -36,12 +36,14 @@ STYLE = """<style>
 .rx button:focus-visible { outline: 3px solid #E69F00; outline-offset: 1px }
 .rx summary { cursor: pointer; margin-top: .5rem } .rx .scroll { overflow-x: auto }
 .rx table { border-collapse: collapse; font-size: .88rem } .rx td, .rx th { text-align: left; padding: .25rem .7rem .25rem 0;
- border-bottom: 1px solid var(--border-color-primary); vertical-align: top }
+ border-bottom: 1px solid var(--border-color-primary); vertical-align: top; min-width: 4rem }
+.rx th { overflow-wrap: normal }
 .rx .route ul { list-style: none; margin: 0 0 0 .6rem; padding-left: .9rem; border-left: 2px solid #0072B2 }
 .rx .route > ul { margin-left: 0; padding-left: 0; border: 0 } .rx .route li { margin: .35rem 0 }
 .rx .route .here { font-weight: 700 }
 </style>"""
 
+_SHOWN = ("input", "rank", "smiles", "probability", "note")
 _WAYS = {
     "speculative": "speculative decoding, the same answer as plain decoding",
     "exact": "exact speculative beam search, the same list as plain beam search",
@@ -117,8 +119,9 @@ def file_html(done: "FileDone") -> str:
     """The rows that failed, and the first lines of the table."""
     errors = "".join(f"<li>{html.escape(words)}</li>" for words in done.errors)
     failed = f'<p class="bad"><b>Rows that failed</b></p><ul>{errors}</ul>' if errors else ""
-    lines = [["" if value is None else value for value in line] for line in done.lines]
-    return _div(f"{failed}<p><b>The first lines</b></p>{_table(COLUMNS, lines)}")
+    places = [COLUMNS.index(name) for name in _SHOWN]
+    lines = [["" if line[place] is None else line[place] for place in places] for line in done.lines]
+    return _div(f"{failed}<p><b>The first lines</b></p>{_table(_SHOWN, lines)}")
 
 
 def _card(rank: int, one: "Prediction", query: str) -> str:
@@ -141,12 +144,7 @@ def _card(rank: int, one: "Prediction", query: str) -> str:
 
 
 def _answer(rank: int, target: Marked) -> str:
-    buttons = [
-        f'<button type="button" data-molecule="{html.escape(piece.smiles, quote=True)}" data-rank="{rank}">'
-        "Break this one down</button>"
-        for piece in target.molecules
-    ]
-    figures = [_figure(piece, button) for piece, button in zip(target.molecules, buttons, strict=True)]
+    figures = [_figure(piece, _button(piece.smiles, str(rank))) for piece in target.molecules]
     return f'<div class="molecules">{"<span class=plus>+</span>".join(figures)}</div>'
 
 
@@ -158,10 +156,16 @@ def _branch(visit: "Visit", molecule: str, above: tuple[str, ...]) -> str:
     """A molecule and what it is made of; one that is above itself is not opened again."""
     name = html.escape(molecule, quote=True)
     here = ' class="here"' if molecule == visit.answered.query else ""
-    button = f'<button type="button" data-molecule="{name}">Break this one down</button>'
     parts = () if molecule in above else visit.route.get(molecule, ())
     below = "".join(_branch(visit, part, (*above, molecule)) for part in parts)
+    button = _button(molecule, rank="")
     return f"<li><code{here}>{name}</code> {button}{f'<ul>{below}</ul>' if below else ''}</li>"
+
+
+def _button(molecule: str, rank: str) -> str:
+    """Asks what a molecule is made of; the rank is that of the answer it belongs to."""
+    name, words = html.escape(molecule, quote=True), "Break this one down"
+    return f'<button type="button" data-molecule="{name}" data-rank="{rank}" aria-label="{words}: {name}">{words}</button>'
 
 
 def _percent(share: float) -> str:
