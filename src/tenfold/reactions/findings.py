@@ -47,9 +47,11 @@ def figures(rows: Sequence[Row]) -> "list[go.Figure]":
     ]  # fmt: skip
     drawn = [_calls_figure(_largest(rows, "replay, "))]
     if speeds:
-        drawn.append(_titled(speed_figure(speeds), "Greedy: speculative decoding over the others, by batch size"))
+        drawn.append(
+            _titled(speed_figure(speeds), "Speculative over other greedy decoding").update_yaxes(title="times faster")
+        )
     if tops:
-        drawn.append(_titled(top_k_figure(tops), "Top-k with and without speculation, 95 % intervals"))
+        drawn.append(_titled(top_k_figure(tops), "Top-k with and without drafts"))
     return [figure for figure in drawn if figure.data]
 
 
@@ -159,4 +161,5 @@ def _calls_figure(rows: Sequence[Row]) -> "go.Figure":
         bars = [row for row in rows if _task(row) == task and row.metric == "calls a reaction"]
         if bars:
             figure.add_bar(name=task, x=[row.method for row in bars], y=[row.value for row in bars])
-    return style_figure(figure, title="Replay: calls a reaction by drafter", y="calls")
+    style_figure(figure, title="Replay: calls a reaction by drafts", y="calls", height=460)
+    return figure.update_layout(legend={"y": 1, "yanchor": "bottom"}, margin={"b": 140, "t": 70})
