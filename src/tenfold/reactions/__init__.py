@@ -21,7 +21,6 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `encoding.py` | the encoder laid out for one query |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
 | `uncached.py` | the paper's way: every call computes whole prefixes again |
-| `pace.py` | how long the next draft is |
 | `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
 | `drafting.py` | our drafts: longest-suffix matches of the query, and one of n-grams |

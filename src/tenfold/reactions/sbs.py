@@ -44,8 +44,9 @@ class SpeculativeBeamSearch:
         self._width, self._length = width, length
         self._beams = [_Beam(0.0, self.tree.root, False, ())]
 
-    def wanted(self) -> list[Node]:
+    def wanted(self, rows: int = 1) -> list[Node]:
         """See `batching.Search.wanted`."""
+        del rows
         nodes: list[Node] = []
         # An end may have been verified already, in a draft of another beam: then there is nothing to compute yet.
         while not nodes and not (self.tree.root.best and all(beam.is_over for beam in self._beams)):
