@@ -7,7 +7,7 @@ from tenfold.core.train import TrainConfig
 from tenfold.reactions import Transformer, TransformerConfig, Vocabulary
 from tenfold.reactions.corpus import Pair, Reaction, with_reagents
 from tenfold.reactions.network import PRESETS
-from tenfold.reactions.training import TokenBatches, encode_pairs, fit_network, sequence_loss, validation
+from tenfold.reactions.training import TokenBatches, encode_pairs, fit_network, sequence_loss, train, validation
 
 TEXTS = ["CCO", "CCN", "CC(=O)O", "c1ccccc1", "CCCl", "CC(C)Br", "C#N", "OCC", "NCC", "CCCCCC"]
 PAIRS = [Pair(f"{a}.{b}", a + b) for a in TEXTS for b in TEXTS]
@@ -67,6 +67,18 @@ def test_training_lowers_the_loss_and_the_average_becomes_the_weights():
     assert after["loss"] < 0.6 * before["loss"]
     assert result.ema is not None
     assert torch.equal(network.classifier.bias, result.ema["classifier.bias"])
+
+
+def test_a_schedule_is_checked_and_cosine_ends_in_a_model_that_stands_still():
+    reactions = [Reaction("CCO.CC(=O)O", "CCOC(C)=O"), Reaction("CCN.CC(=O)O", "CCNC(C)=O")]
+    with pytest.raises(BadInput, match="schedule 'linear' is unknown"):
+        train(reactions, schedule="linear", steps=1)
+    with pytest.raises(BadInput, match="ends at a step"):
+        train(reactions, schedule="cosine", minutes=1)
+    options = {"preset": "tiny", "align": False, "device": "cpu", "schedule": "cosine", "warmup": 1, "ema": 0.5}
+    model = train(reactions, steps=3, **options)
+    assert model.card["schedule"] == "cosine"
+    assert model.card["steps"] == 3
 
 
 def test_reagents_are_given_to_rows_that_have_none_and_only_to_them():

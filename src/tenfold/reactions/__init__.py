@@ -5,8 +5,6 @@ applications", J. Cheminform. 17, arXiv 2407.09685. A product shares long substr
 query are drafts that one call of the decoder verifies together. Greedy speculation and the exact n-best search give the
 same strings as plain decoding; the paper's speculative beam search is approximate, and is called so.
 
-The system is under way: no trained model is part of it yet, nor a page, a stop on the tour and the experiment.
-
 | file | holds |
 |---|---|
 | `tokens.py` | `tokenize`, `Vocabulary`: strict SMILES tokens |
@@ -39,12 +37,20 @@ The system is under way: no trained model is part of it yet, nor a page, a stop 
 | `copying.py` | which spans of an answer were copied from where in the query |
 | `scoring.py` | `evaluate`: top-k, invalid, empty, duplicates, MaxFrag, round trip |
 | `verifying.py` | `verify`: the same strings on the user's own file? |
+| `comparing.py` | decoders side by side on the same queries: answers, calls, time, with intervals |
 | `tables.py` | user's files: .smi, CSV, TSV, JSON lines, .rxn, gz, in; tables out |
 | `streaming.py` | files of any length through a model, in constant memory, resumable, over processes |
 | `expansion.py` | a model's answers as planners want them |
 | `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
 | `planning.py` | molecules solved within a time limit, speculative against plain |
+| `textbook.py` | a dozen textbook reactions of ours |
+| `example.py` | the stop on the tour |
+| `experiment.py`, `findings.py` | the headline experiment, and its rows as tables and pictures |
 | `commands.py` | command line |
+| `page.py` | the page; `visit.py`: what a visitor asked, call by call; `views.py`: how it looks |
+| `sketcher.py`, `sketcher.js` | the editor in which molecules are drawn |
+| `colouring.py` | copied spans in the same colours as text and as atoms |
+| `pictures.py` | drawings of molecules as SVG; Plotly pictures of what speculation saves |
 """
 
 from importlib import import_module

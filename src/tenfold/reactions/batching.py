@@ -1,7 +1,7 @@
 """Many queries through one decoder: as many at a time as fit, and a new one as soon as one ends."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from tenfold.reactions.tree import Node, PrefixTree
@@ -96,6 +96,7 @@ def run(
     batch_size: int,
     best: int = 1,
     time_limit: float | None = None,
+    tell: Callable[[int, Answer], None] | None = None,
 ) -> tuple[list[Answer], int]:
     """Decode queries, the longest first.
 
@@ -106,6 +107,7 @@ def run(
         batch_size: most queries at a time.
         best: how many likeliest next tokens the searches need.
         time_limit: seconds from now after which no further call is made and every search returns its best so far.
+        tell: hears after each call of every query in it: its number, and its answer so far.
 
     Returns:
         The answers in the order of the queries, and how often the decoder was called.
@@ -136,6 +138,8 @@ def run(
         for row in reversed(range(len(at_work))):
             work = at_work[row]
             work.go_on()
+            if tell:
+                tell(work.number, work.answer())
             if not work.nodes:
                 answers[work.number] = work.answer()
                 rows.drop(row, at_work[-1].search.tree.filled)

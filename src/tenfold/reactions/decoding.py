@@ -109,6 +109,7 @@ def decode_rows(
     drafter: Drafter | None = None,
     batch_size: int | None = None,
     time_limit: float | None = None,
+    tell: Callable[[int, Answer], None] | None = None,
 ) -> tuple[list[Answer], int]:
     """What `decode` does, with everything that is known of each query.
 
@@ -116,6 +117,7 @@ def decode_rows(
         model: see `decode`, as are the other arguments.
         sources: token ids of each query, with begin and end, without padding.
         max_length: one limit, or one for each query.
+        tell: hears after each call of every query in it: its number, and its answer so far.
 
     Returns:
         The answers in the order of the queries, and how often the decoder was called.
@@ -132,7 +134,7 @@ def decode_rows(
     make = _maker(decoding, n, draft_length, draft_count, drafter, plan)
     most = decoder.network.config.positions
     searches = [make(source, min(limit, most)) for source, limit in zip(sources, limits, strict=True)]
-    return run(decoder, sources, searches, batch_size=rows, best=n, time_limit=time_limit)
+    return run(decoder, sources, searches, batch_size=rows, best=n, time_limit=time_limit, tell=tell)
 
 
 def _maker(

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial, reduce
 from pathlib import Path
@@ -24,7 +24,10 @@ from tenfold.reactions.rings import RingSymbols
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary, tokenize
 
 if TYPE_CHECKING:
+    from tenfold.reactions.batching import Answer
     from tenfold.reactions.network import Transformer
+
+    Tell = Callable[[str, Answer], None]
 
 __all__ = ["GREEDY", "SEARCHES", "Asked", "Model", "Prediction", "Stored", "load"]
 
@@ -270,13 +273,17 @@ class Model:
         found = self._all(_listed(smiles), Asked(search, n, **options), batch_size, isinstance(smiles, str))
         return found[0] if isinstance(smiles, str) else found
 
-    def answers(self, texts: Sequence[str], asked: Asked, batch_size: int = 64) -> list[list[Prediction] | BadInput]:
+    def answers(
+        self, texts: Sequence[str], asked: Asked, batch_size: int = 64, tell: "Tell | None" = None
+    ) -> list[list[Prediction] | BadInput]:
         """Answers to each text, or the reason why there are none: one bad text does not end the others.
 
         Args:
             texts: molecules or reactions as SMILES; equal ones are computed once.
             asked: how.
             batch_size: queries at once, of similar length.
+            tell: hears after each call of the decoder of every query in it: its canonical SMILES, and its answer so far;
+                what is remembered takes no call.
 
         Raises:
             BadInput: an option is out of range.
@@ -288,7 +295,7 @@ class Model:
         wanted = dict.fromkeys(query.smiles for query in queries.values() if isinstance(query, Query))
         found = {smiles: self._recall(smiles, asked) for smiles in wanted}
         fresh = [smiles for smiles, known in found.items() if known is None]
-        for smiles, predictions in self._compute(fresh, asked, batch_size):
+        for smiles, predictions in self._compute(fresh, asked, batch_size, tell):
             found[smiles] = predictions
             self._keep(smiles, asked, predictions)
         return [
@@ -347,14 +354,16 @@ class Model:
             while len(self._known) > self._remember:
                 self._known.popitem(last=False)
 
-    def _compute(self, smiles: Sequence[str], asked: Asked, batch_size: int) -> Iterator[tuple[str, list[Prediction]]]:
+    def _compute(
+        self, smiles: Sequence[str], asked: Asked, batch_size: int, tell: "Tell | None"
+    ) -> Iterator[tuple[str, list[Prediction]]]:
         """Queries of similar length together; where the memory does not suffice, half as many at a time from then on."""
         left = sorted(smiles, key=lambda one: len(tokenize(one)))
         while left:
             # More than a batch, for the decoder begins a new query whenever one ends; a limit of time is a batch's.
             group = left[: batch_size * (_BATCHES_TOGETHER if asked.time_limit is None else 1)]
             try:
-                found = self._group(group, asked, batch_size)
+                found = self._group(group, asked, batch_size, tell)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -367,12 +376,15 @@ class Model:
             yield from zip(group, found, strict=True)
             left = left[len(group) :]
 
-    def _group(self, group: Sequence[str], asked: Asked, batch_size: int) -> list[list[Prediction]]:
+    def _group(self, group: Sequence[str], asked: Asked, batch_size: int, tell: "Tell | None") -> list[list[Prediction]]:
         begun = time.perf_counter()
         sources = [self.numbers(one) for one in group]
         options = asked.options()
         if asked.decoding in _DRAFTED:
             options["drafter"] = self.drafter
+        if tell:
+            hear: Any = tell
+            options["tell"] = lambda number, answer: hear(group[number], answer)
         decode: Any = partial(self._decode(), self.network, sources, batch_size=batch_size)
         answers = decode(**options)[0] if asked.time_limit is None else decode_within(decode, asked.time_limit, **options)
         share = (time.perf_counter() - begun) * 1000 / len(group)

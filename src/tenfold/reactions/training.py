@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoded", "TokenBatches", "encode_pairs", "fit_network", "sequence_loss", "train", "validation"]
 
+Schedule = Literal["noam", "constant", "cosine"]
 _SORTED_TOGETHER, _LIKE = 16_384, 8
 
 
@@ -46,6 +47,7 @@ def train(
     learning_rate: float = 1e-3,
     tokens: int = 4000,
     smoothing: float = 0.0,
+    schedule: Schedule = "noam",
     warmup: int = 300,
     ema: float = 0.995,
     seed: int = 0,
@@ -69,6 +71,7 @@ def train(
         learning_rate: its peak, after `warmup` steps.
         tokens: of a batch, source and target, with padding.
         smoothing: of the labels, in [0, 1).
+        schedule: of the rate after `warmup`: "noam" falls with the root of the step, "constant", "cosine" to 0 at `steps`.
         warmup: steps.
         ema: decay of the average of the weights.
         seed: of weights, batches and augmentation.
@@ -85,6 +88,10 @@ def train(
         raise BadInput(f"task {task!r} is unknown.", f"Use {' or '.join(TASKS)}.")
     if preset not in PRESETS:
         raise BadInput(f"preset {preset!r} is unknown.", f"Use one of {', '.join(PRESETS)}.")
+    if schedule not in get_args(Schedule):
+        raise BadInput(f"schedule {schedule!r} is unknown.", f"Use one of {', '.join(get_args(Schedule))}.")
+    if schedule == "cosine" and steps is None:
+        raise BadInput("The cosine schedule ends at a step.", "Give steps.")
     if augment < 1:
         raise BadInput(f"augment is {augment}; it must be at least 1.")
     reactions = list(rows) if isinstance(rows, Sequence) and not isinstance(rows, str) else list(read_reactions(rows))
@@ -94,10 +101,11 @@ def train(
     budget = 10.0 if minutes is None and steps is None else minutes
     config = loop.TrainConfig(
         steps=steps or 10_000_000, minutes=budget, seed=seed, device=device, devices=devices, precision=precision, clip=1.0,
-        ema=ema, schedule="noam", warmup=warmup, checkpoint_every=200, evaluate_every=500,
+        ema=ema, schedule=schedule, warmup=warmup, checkpoint_every=200, evaluate_every=500,
     )  # fmt: skip
     settings = {"task": task, "preset": preset, "start": str(start), "align": align, "augment": augment, "rows": len(pairs)}
     settings |= {"seed": seed, "tokens": tokens, "learning_rate": learning_rate, "smoothing": smoothing, "ema": ema}
+    settings |= {"schedule": schedule}
     record = None if out is None else Run.open(Path(out) / "run", system="reactions", config=settings)
     try:
         result = fit_network(

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 from pydantic import ValidationError
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from tenfold.core import checkpoint
 from tenfold.core.errors import BadInput
@@ -87,13 +88,21 @@ def read(name_or_folder: str | os.PathLike[str]) -> Stored:
             f"The vocabulary has {len(vocabulary)} tokens, the network {config.vocabulary_size}.",
             "The weights and the vocabulary are of different models.",
         )
-    with torch.device("meta"):
+    with torch.device("meta"), _Blank():
         network = Transformer(config)
     weights = _restored(found.tensors)
     checkpoint.check_shapes(folder / WEIGHTS, weights, {name: tuple(x.shape) for name, x in network.state_dict().items()})
     network.load_state_dict(weights, assign=True)
-    network.positions = Transformer.table(config)
     return Stored(network.eval(), vocabulary, dict(found.meta.get("card") or {}), folder)
+
+
+class _Blank(TorchFunctionMode):
+    """Leaves new weights as they are: random numbers on the device "meta" would load torch's compiler, 2 seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def write(folder: str | os.PathLike[str], stored: Stored, *, precision: Precision = "float16") -> Path:
