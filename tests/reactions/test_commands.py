@@ -19,7 +19,7 @@ pytest.importorskip("rdkit", reason="extra reactions is not installed")
 @pytest.fixture(autouse=True)
 def one_model(monkeypatch, model):
     """Every name loads the tiny network; the reading of folders is tested with the folders."""
-    monkeypatch.setattr(models, "load", lambda name, **_: model if name in ("forward", "retro") else load(name))
+    monkeypatch.setattr(models, "load", lambda name, **how: model if name in ("forward", "retro") else load(name, **how))
 
 
 def call(*arguments, text=None):
@@ -202,9 +202,7 @@ def test_drafts_of_own_reactions_are_written_into_a_file_or_a_copy_and_answers_s
     plain = answer("--model", folder)
     table, copy = tmp_path / "mine.npz", tmp_path / "copy"
     assert call("drafts", known, "-o", table, "--model", folder, "--json")[2] is None
-    assert (
-        call("predict", "CCO.CC(=O)Cl", "--model", folder, "--drafts", table, "--max-length", 12)[0].split(",")[:3] == plain
-    )
+    assert answer("--model", folder, "--drafts", table) == plain
     assert call("drafts", known, "-o", copy, "--model", folder)[2] is None
     assert sorted(path.name for path in copy.iterdir()) == ["drafts.npz", "vocabulary.json", "weights.safetensors"]
     assert answer("--model", copy) == plain
