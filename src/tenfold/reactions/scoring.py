@@ -435,10 +435,11 @@ class _Job:
         )
 
     def _returned(self, query: str, forms: Sequence[str]) -> str:
-        """Which candidates the forward model turns into the query again."""
+        """Which candidates the forward model turns into the query again; one that holds the query itself makes nothing."""
         if self.forward is None:
             return ""
-        wanted = [form for form in dict.fromkeys(forms) if form]
+        whole = set(query.split("."))
+        wanted = [form for form in dict.fromkeys(forms) if form and not whole <= set(form.split("."))]
         made = {form for form, product in zip(wanted, _products(self.forward, wanted), strict=True) if product == query}
         return "".join("1" if form in made else "0" for form in forms)
 
