@@ -22,7 +22,9 @@ from tenfold.reactions.experiment import (
     PAPERS_LIST,
     PLAIN,
     SPENT,
+    Cell,
 )
+from tenfold.reactions.textbook import textbook
 
 
 @pytest.fixture(scope="module")
@@ -182,11 +184,32 @@ def test_the_paper_scale_says_which_file_it_lacks(data, monkeypatch, tmp_path):
 @pytest.mark.data
 def test_replay_on_held_out_rows_needs_as_many_calls_as_the_published_run(data):
     experiment._held_out.cache_clear()
-    rows = {(row.method, row.metric): row.value for row in experiment._replay("forward", 600, 0, textbook=False)}
+    rows = {(row.method, row.metric): row.value for row in experiment._replay("forward", 450, 0, textbook=False)}
     # Spec section 6 (a): 10.5 and 9.4 calls on 1,500 rows; the authors' own log says 9.3 for 23x17.
-    assert rows["windows 23x10", CALLS] == pytest.approx(10.5, rel=0.06)
-    assert rows["windows 23x17", CALLS] == pytest.approx(9.4, rel=0.06)
+    assert rows["windows 23x10", CALLS] == pytest.approx(10.5, rel=0.08)
+    assert rows["windows 23x17", CALLS] == pytest.approx(9.4, rel=0.08)
     assert rows["suffix + n-gram, 4", CALLS] < 7.3
+
+
+def test_the_gpu_scale_trains_both_shapes_compares_with_them_and_goes_on_where_it_was_stopped(monkeypatch, tmp_path):
+    lines = ["reactants\tproduct\treagents", *("\t".join(one[:3]) for one in textbook())]
+    (tmp_path / "rows.tsv").write_text("\n".join(lines) + "\n")
+    files = (str(tmp_path / "rows.tsv"),)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(experiment, "_training_files", lambda scale: {"forward": files, "retro": files})
+    monkeypatch.setattr(experiment, "_has", lambda name: False)
+    monkeypatch.setattr(experiment, "SHAPES", {"forward": "tiny", "retro": "tiny"})
+    monkeypatch.setitem(experiment.TRAINED, "gpu", (0.02, {"forward": 1, "retro": 1}))
+    monkeypatch.setitem(experiment.CELLS, "gpu", tuple(Cell(aim, 1, 1, 1, attacks=True) for aim in ("forward", "retro")))
+    experiment._held_out.cache_clear()
+    (task,) = EXPERIMENT.tasks("gpu", 0, "cpu")
+    rows = task.run()
+    experiment._held_out.cache_clear()
+    minutes = [row for row in rows if row.metric == "minutes of training"]
+    assert [row.condition for row in minutes] == ["forward, 12 pairs", "retro, 12 pairs"]
+    assert [row.value for row in rows if row.metric == APART] == [0.0] * 8
+    kept = sorted(path.name for path in (tmp_path / "tenfold/reactions-experiment").iterdir())
+    assert kept == ["gpu-forward-0", "gpu-retro-0"]  # the models; what was compared is in the rows
 
 
 def test_what_is_kept_is_anothers_if_the_weights_are(stored):

@@ -10,6 +10,7 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `tokens.py` | `tokenize`, `Vocabulary`: strict SMILES tokens |
 | `molecules.py` | RDKit: parsing with named errors, canonical form, atom maps, salts, reaction strings |
 | `alignment.py` | root-aligned pairs: the target written along the source, from atom maps or without |
+| `mapped.py` | atom maps that stand in reaction SMILES |
 | `corpus.py` | reactions from the data sets and from users' files, as the model is given them |
 | `network.py` | `TransformerConfig`, `Transformer`, presets, the published code's weights |
 | `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
@@ -17,6 +18,8 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `conversion.py` | checkpoints of the published code as a model's folder |
 | `ctranslate.py` | export to CTranslate2 |
 | `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
+| `linear.py` | linear layers laid out for few rows |
+| `encoding.py` | the encoder laid out for one query |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
 | `uncached.py` | the paper's way: every call computes whole prefixes again |
 | `batching.py` | many queries through one decoder, a new one as soon as one ends |
@@ -29,6 +32,7 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `beam.py` | beam search, and its exact replay by speculation |
 | `sbs.py` | the paper's speculative beam search |
 | `decoding.py` | `decode`: token ids in, token ids out, by any of these |
+| `bounded.py` | the best answers within a time limit |
 | `oracle.py` | `replay`: how many calls a drafter needs if the model is always right |
 | `model.py` | `load`, `Model`, `Prediction`: SMILES in, SMILES out |
 | `equality.py` | when two answers are the same molecules |
@@ -45,7 +49,7 @@ same strings as plain decoding; the paper's speculative beam search is approxima
 | `textbook.py` | a dozen textbook reactions of ours |
 | `example.py` | the stop on the tour |
 | `experiment.py`, `findings.py` | the headline experiment, and its rows as tables and pictures |
-| `commands.py` | command line |
+| `commands.py`, `making.py`, `options.py` | command line: what answers files, what makes models, what both share |
 | `page.py` | the page; `visit.py`: what a visitor asked, call by call; `views.py`: how it looks |
 | `sketcher.py`, `sketcher.js` | the editor in which molecules are drawn |
 | `colouring.py` | copied spans in the same colours as text and as atoms |

@@ -35,7 +35,7 @@ def figures(rows: Sequence[Row]) -> "list[go.Figure]":
 
     sides = _largest(rows, *(f"{task}, n = " for task in _TASKS))
     speeds = [
-        (f"{_task(row)}, {row.method} over {row.metric.removeprefix(_TIMES)}", round(row.x), row.value)
+        (f"{_task(row)}, over {re.sub(r' [0-9]+x[0-9]+$', '', row.metric.removeprefix(_TIMES))}", round(row.x), row.value)
         for row in sides
         if row.metric.startswith(_TIMES) and row.method == "speculative" and row.x is not None and row.value is not None
     ]
@@ -47,10 +47,16 @@ def figures(rows: Sequence[Row]) -> "list[go.Figure]":
     ]  # fmt: skip
     drawn = [_calls_figure(_largest(rows, "replay, "))]
     if speeds:
-        drawn.append(speed_figure(speeds).update_layout(title="Greedy: speculative decoding beside the others"))
+        drawn.append(
+            _titled(speed_figure(speeds), "Speculative over other greedy decoding").update_yaxes(title="times faster")
+        )
     if tops:
-        drawn.append(top_k_figure(tops).update_layout(title="Top-k with and without speculation, 95 % intervals"))
+        drawn.append(_titled(top_k_figure(tops), "Top-k with and without drafts"))
     return [figure for figure in drawn if figure.data]
+
+
+def _titled(figure: "go.Figure", title: str) -> "go.Figure":
+    return figure.update_layout(title={"text": title, "font": {"size": 15}}, margin={"t": 50})
 
 
 def _largest(rows: Sequence[Row], *begins: str) -> list[Row]:
@@ -155,4 +161,5 @@ def _calls_figure(rows: Sequence[Row]) -> "go.Figure":
         bars = [row for row in rows if _task(row) == task and row.metric == "calls a reaction"]
         if bars:
             figure.add_bar(name=task, x=[row.method for row in bars], y=[row.value for row in bars])
-    return style_figure(figure, title="Replay: calls a reaction by drafter", y="calls")
+    style_figure(figure, title="Replay: calls a reaction by drafts", y="calls", height=460)
+    return figure.update_layout(legend={"y": 1, "yanchor": "bottom"}, margin={"b": 140, "t": 70})
