@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tenfold.reactions.batching import Hypothesis
 from tenfold.reactions.drafting import Drafter, RowDrafts
+from tenfold.reactions.pace import CROWD
 from tenfold.reactions.tokens import EOS
 from tenfold.reactions.tree import Node, PrefixTree, want
 
@@ -43,6 +44,9 @@ _Extension = tuple[float, Node | None, int, Sequence[int]]
 _GUESSED = -0.5
 _BESIDE = (-1.5, -2.0, -2.5, -2.9, -3.2, -3.5, -3.8, -4.0)
 
+# Steps that are rehearsed while many queries share each call, where tokens cost more than calls.
+_CROWDED = 2
+
 # Beams that end with the same six tokens go on alike: 29 calls a query; with four 30 calls, with three 32.
 _ENDING = 6
 
@@ -67,13 +71,13 @@ class BeamSearch:
         self.copied: list[tuple[int, int]] = []
         self._n, self._max_length = n, max_length
         self._drafts = _Drafts(drafter.start(source), width, length) if drafter else None
-        self._width, self._length = width, length
+        self._width, self._length, self._steps = width, length, length
         self._beams = [_Beam(0.0, self.tree.root, False)]
         self._roomy = 64
 
     def wanted(self, rows: int = 1) -> list[Node]:
         """See `batching.Search.wanted`."""
-        del rows
+        self._steps = self._length if rows < CROWD else min(self._length, _CROWDED)
         while True:
             missing = [beam for beam in self._beams if not (beam.is_over or beam.node.best)]
             if missing and self._drafts:
@@ -132,7 +136,7 @@ class BeamSearch:
         from verified nodes is.
         """
         ahead = [_Ahead(*beam, ()) for beam in self._beams]
-        for _ in range(self._length):
+        for _ in range(self._steps):
             found: list[_Extension] = []
             least = min(map(_least, ahead)) if len(ahead) == self._n else -math.inf
             for beam in ahead:

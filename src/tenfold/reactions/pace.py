@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-__all__ = ["Pace", "Plan"]
+__all__ = ["CROWD", "Pace", "Plan"]
 
 
-_CROWD = 8
+CROWD = 8
+"""So many queries share a call so well that drafts are kept short."""
 
 
 class Pace:
@@ -30,7 +31,7 @@ class Pace:
 
     def among(self, rows: int) -> int:
         """Tokens of the next draft if so many queries share the call."""
-        return self.length if rows < _CROWD else min(self.length, self._crowded)
+        return self.length if rows < CROWD else min(self.length, self._crowded)
 
     def saw(self, accepted: int, drafted: int) -> None:
         """Learn from a call that accepted so many of a draft's tokens."""
