@@ -284,3 +284,20 @@ def test_evaluate_scores_known_reactions(tmp_path, monkeypatch, stored):
     out, _, error = call("evaluate", path, "--n", 3, "--search", "beam", "--json")
     assert error is None
     assert json.loads(out)["scored"] == 2
+
+
+def test_a_model_is_trained_on_several_files_with_reagents_of_another(tmp_path):
+    head = "reactants\tproduct\treagents\tatom_map\n"
+    (tmp_path / "a.tsv").write_text(head + "CCO.CC(=O)O\tCCOC(C)=O\t\t\n")
+    (tmp_path / "b.tsv").write_text(head + "CCN.CC(=O)O\tCCNC(C)=O\tO=S(=O)(O)O\t\n")
+    again = ("--steps", 2, "--preset", "tiny", "--schedule", "cosine", "--device", "cpu")
+    out, _, error = call(
+        "train", tmp_path / "a.tsv", "--also", tmp_path / "b.tsv", "--reagents-from", tmp_path / "b.tsv",
+        "-o", tmp_path / "made", *again, "--json",
+    )  # fmt: skip
+    assert error is None
+    assert json.loads(out)["rows"] == 2
+    assert {"S", "[C]"} & set(weights.read(tmp_path / "made").vocabulary.tokens) == {"S"}
+    _, _, error = call("train", tmp_path / "a.tsv", "-o", tmp_path / "x", "--schedule", "linear")
+    assert error is not None
+    assert "schedule 'linear' is unknown" in error.message

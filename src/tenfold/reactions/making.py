@@ -23,6 +23,9 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps, in place of minutes.")] = None,
     preset: Annotated[str, typer.Option(help="Shape: tiny, small, medium, product or retro (the paper's two).")] = "small",
     start: Annotated[str | None, typer.Option(help="Model to go on from: forward, retro or a folder.")] = None,
+    also: Annotated[list[str] | None, typer.Option(help="A further file of reactions; may be given again.")] = None,
+    reagents_from: Annotated[str | None, typer.Option(help="Reactions whose reagents rows that name none get.")] = None,
+    schedule: Annotated[str, typer.Option(help="Of the rate: noam, constant, or cosine to 0 at --steps.")] = "noam",
     align: Annotated[bool, typer.Option("--align/--no-align", help="Write targets along their sources.")] = True,
     augment: Annotated[int, typer.Option(help="Pairs for each reaction that has an atom map.")] = 1,
     held_out: Annotated[str | None, typer.Option(help="Reactions to validate on.")] = None,
@@ -38,20 +41,26 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a model on your own reactions, from the start or from a model that is there."""
+    from tenfold.reactions.corpus import with_reagents
     from tenfold.reactions.training import train as trained
 
-    given = usable(source, column, form, limit)
+    given = [usable(name, column, form, limit) for name in (source, *(also or ()))]
     judged = [] if held_out is None else usable(held_out, column, form, None).reactions
+    reactions = [reaction for some in given for reaction in some.reactions]
+    if reagents_from is not None:
+        reactions = with_reagents(reactions, usable(reagents_from, column, form, None).reactions, seed)
     aim: Any = task
+    how: Any = schedule
     model = trained(
-        given.reactions, aim, minutes=minutes, steps=steps, preset=preset, start=start, align=align, augment=augment,
-        out=out, held_out=judged, learning_rate=learning_rate, tokens=tokens, precision=precision, devices=devices,
+        reactions, aim, minutes=minutes, steps=steps, preset=preset, start=start, align=align, augment=augment, out=out,
+        held_out=judged, learning_rate=learning_rate, tokens=tokens, schedule=how, precision=precision, devices=devices,
         seed=seed, device=device,
     )  # fmt: skip
+    refused = sum(len(some.refused) for some in given)
     words = f"{model.card['steps']} steps in {model.card['minutes']} minutes on {model.card['rows']} pairs. Written: {out}"
-    emit({**model.card, "out": str(out), "refused": len(given.refused)}, as_json, words)
-    if given.refused:
-        raise BadInput(f"{len(given.refused)} rows are no reactions and were left out; they are named above.")
+    emit({**model.card, "out": str(out), "refused": refused}, as_json, words)
+    if refused:
+        raise BadInput(f"{refused} rows are no reactions and were left out; they are named above.")
 
 
 @app.command()
