@@ -25,6 +25,7 @@ from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary, tokenize
 
 if TYPE_CHECKING:
     from tenfold.reactions.batching import Answer
+    from tenfold.reactions.cached import CachedDecoder
     from tenfold.reactions.network import Transformer
 
     Tell = Callable[[str, Answer], None]
@@ -382,7 +383,8 @@ class Model:
         options = {**asked.options(), **_hearing(group, tell)}
         if asked.decoding in _DRAFTED:
             options["drafter"] = self.drafter
-        decode: Any = partial(self._decode(), self.network, sources, batch_size=batch_size)
+        network: Any = self._laid_out if asked.cache and self._decoder is None else self.network
+        decode: Any = partial(self._decode(), network, sources, batch_size=batch_size)
         answers = decode(**options)[0] if asked.time_limit is None else decode_within(decode, asked.time_limit, **options)
         share = (time.perf_counter() - begun) * 1000 / len(group)
         return [self._predictions(query, answer, share) for query, answer in zip(group, answers, strict=True)]
@@ -392,6 +394,13 @@ class Model:
 
         usual: Any = decoding.decode_rows
         return self._decoder or usual
+
+    @cached_property
+    def _laid_out(self) -> "CachedDecoder":
+        """The network as the decoders with a cache need it, made once: a model's weights do not change."""
+        from tenfold.reactions.cached import CachedDecoder
+
+        return CachedDecoder(self.network)
 
     @cached_property
     def drafter(self) -> SuffixDrafter:
