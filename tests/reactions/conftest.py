@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tenfold.reactions.batching import Answer, Hypothesis
 from tenfold.reactions.model import Model
 from tenfold.reactions.network import PRESETS, Transformer, TransformerConfig
 from tenfold.reactions.tokens import BOS, EOS, Vocabulary
@@ -18,17 +19,6 @@ class Stored(NamedTuple):
     network: Transformer
     vocabulary: Vocabulary
     card: dict
-
-
-class Hypothesis(NamedTuple):
-    ids: list[int]
-    log_probability: float
-    is_complete: bool
-
-
-class Answer(NamedTuple):
-    hypotheses: list[Hypothesis]
-    calls: int
 
 
 def whole_beam(
@@ -49,7 +39,8 @@ def _beam(model: Transformer, source: Tensor, n: int, max_length: int) -> Answer
                 found = model(source, torch.tensor([ids]))[0, -1].log_softmax(-1).topk(n)
                 grown += [([*ids, int(i)], score + float(v)) for v, i in zip(found.values, found.indices, strict=True)]
             beams = sorted(grown, key=lambda beam: -beam[1])[:n]
-    return Answer([Hypothesis(ids, score, ids[-1] == EOS) for ids, score in beams], calls)
+    found = [Hypothesis(ids, score, ids[-1] == EOS) for ids, score in beams]
+    return Answer(found, calls, calls, [], False)
 
 
 def made() -> Stored:

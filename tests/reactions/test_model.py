@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from tenfold.core.errors import BadInput, TenfoldError
+from tenfold.reactions.batching import Answer, Hypothesis
 from tenfold.reactions.confidence import Calibration
 from tenfold.reactions.model import Asked, Model
-from tenfold.reactions.tokens import Vocabulary
+from tenfold.reactions.tokens import EOS, Vocabulary, tokenize
 from tests.reactions.conftest import whole_beam
 
 pytest.importorskip("rdkit", reason="extra reactions is not installed")
@@ -143,12 +144,15 @@ def test_a_calibrated_probability_goes_to_the_first_spelling_and_none_to_invalid
     assert sum(found) <= 1
 
 
-def test_the_spans_that_an_answer_copies_stand_in_both(model):
-    source = ["C", "C", "O", ".", "N"]
-    from tenfold.reactions.model import _copied
+def test_the_spans_that_an_answer_copies_stand_in_both(stored):
+    def copies(network, sources, **_):
+        return [Answer([Hypothesis([*source[:6], EOS], -0.5, True)], 2, 7, [], False) for source in sources], 2
 
-    spans = _copied(source, ["N", "C", "C", "O"])
-    assert [source[s.source_start : s.source_start + s.length] for s in spans] == [["C", "C", "O"]]
+    found = Model(stored, decoder=copies).predict("CCO.CC(=O)Cl")
+    query = tokenize("CC(=O)Cl.CCO")
+    assert found.smiles == "CC(=O"
+    (span,) = found.copied
+    assert query[span.source_start : span.source_start + span.length] == ["C", "C", "(", "=", "O"]
 
 
 def test_weights_and_a_vocabulary_of_different_models_are_refused_with_both_sizes(stored):

@@ -1,5 +1,8 @@
 """What users type, read or refused with a reason."""
 
+import io
+import logging
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,3 +107,11 @@ def test_too_many_tokens_are_refused_with_both_numbers_and_nothing_is_cut():
     check_tokens("C" * 500, 502)
     with pytest.raises(BadInput, match="612 tokens, limit 500"):
         check_tokens("C" * 612, 502)
+
+
+def test_rdkits_own_words_reach_no_terminal(monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(logging.getLogger("rdkit"), "handlers", [logging.StreamHandler(written)])
+    with pytest.raises(BadInput, match="never closed"):
+        canonical("C1CCCCCCN")
+    assert written.getvalue() == ""

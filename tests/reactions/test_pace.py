@@ -13,13 +13,13 @@ def test_drafts_grow_while_they_are_accepted_and_shrink_after_a_rejection() -> N
 
 
 def test_what_the_caller_chose_is_kept() -> None:
-    for rows in (1, 32):
-        for device in ("cpu", "cuda"):
-            plan = Plan.of(rows, device, width=3, most=4)
-            assert (plan.width, plan.most) == (3, 4)
-            assert max(plan.start, plan.least) <= 4
+    for device in ("cpu", "cuda"):
+        plan = Plan.of(device, width=3, most=4)
+        assert (plan.width, plan.most) == (3, 4)
+        assert max(plan.start, plan.least, plan.crowded) <= 4
 
 
 def test_a_gpu_verifies_more_than_a_processor_and_a_batch_less_than_a_query_alone() -> None:
-    gpu, alone, batch = (Plan.of(rows, device) for rows, device in ((1, "cuda"), (1, "cpu"), (32, "cpu")))
-    assert gpu.width * gpu.most > alone.width * alone.most > batch.width * batch.most
+    gpu, processor = Plan.of("cuda"), Plan.of("cpu")
+    assert gpu.width * gpu.pace().among(32) > processor.width * processor.pace().among(1)
+    assert processor.pace().among(1) > processor.pace().among(32)

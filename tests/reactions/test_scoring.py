@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tenfold.core.errors import BadInput
 from tenfold.reactions.equality import canonical_form, largest_molecule
-from tenfold.reactions.scoring import Outcome, evaluate, summarize, time_batches
+from tenfold.reactions.scoring import Outcome, evaluate, round_trip, summarize, time_batches
 
 pytest.importorskip("rdkit", reason="extra reactions is not installed")
 
@@ -102,6 +102,12 @@ def test_a_candidate_that_the_forward_model_refuses_has_no_way_back() -> None:
     )
     assert found.round_trip is not None
     assert found.round_trip.mean == 0.5
+
+
+def test_an_answer_that_holds_the_product_itself_leads_nowhere_back() -> None:
+    forward = Known({"CCO": ["CCO"], "CCO.O": ["CCO"], "C.CO": ["CCO"]})
+    found = round_trip(Known({"CCO": ["OCC", "O.OCC", "C.OC"]}), forward, ["CCO"], n=3)
+    assert (found.outcomes[0].returned, found.first.mean, found.coverage.mean) == ("001", 0.0, 1.0)
 
 
 def test_without_a_forward_model_there_is_no_round_trip() -> None:

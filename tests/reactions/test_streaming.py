@@ -2,19 +2,23 @@
 
 import csv
 import gzip
+import multiprocessing
 import os
+import random
 import signal
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from tenfold.core.errors import BadInput
-from tenfold.reactions.model import Asked
+from tenfold.core.progress import Meter
+from tenfold.reactions import weights
+from tenfold.reactions.model import Asked, Model, load
+from tenfold.reactions.ngrams import NgramTable
 from tenfold.reactions.streaming import answered, stream
-from tenfold.reactions.tables import COLUMNS, Row
+from tenfold.reactions.tables import COLUMNS, Row, read_rows
+from tests.reactions.conftest import made, whole_beam
 
 pytest.importorskip("rdkit", reason="extra reactions is not installed")
 ASKED = Asked("greedy", max_length=8)
@@ -38,8 +42,9 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def without_time(rows):
-    return [{name: value for name, value in row.items() if name != "ms"} for row in rows]
+def said(path):
+    """What must not depend on who answered: the last digits of sums, and calls, depend on who shared a batch."""
+    return [(row["input"], row["rank"], row["smiles"], row["valid"], row["note"]) for row in read(path)]
 
 
 def test_rows_are_written_in_the_order_of_the_input_and_failed_ones_are_counted(model, tmp_path, capsys):
@@ -113,43 +118,88 @@ def test_without_a_file_rows_come_one_batch_at_a_time(model):
     assert sum(error != "" for _, error in found) == 10
 
 
-WHOLE = """
-import sys, torch
-from pathlib import Path
-from tests.reactions.conftest import Stored, whole_beam, made
-from tenfold.reactions.model import Asked, Model
-from tenfold.reactions.streaming import stream
-from tenfold.reactions.tables import read_rows
-model, asked = Model(made(), decoder=whole_beam), Asked("greedy", max_length=4)
-done = stream(read_rows(sys.argv[1]), Path(sys.argv[2]), model, asked, chunk=1000)
-print(done.rows, done.resumed)
-"""
-
-
-def run(*arguments):
-    root = Path(__file__).parents[2]
-    paths = os.pathsep.join([str(root), str(root / "src")])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", WHOLE, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=environment)
-
-
 def write_repeated(path, rows):
     distinct = ["C" * length + "O.CC(=O)Cl" for length in range(1, 11)]
     path.write_text("".join(distinct[number % 10] + "\n" for number in range(rows)))
 
 
-def test_killed_with_sigkill_the_same_command_loses_and_repeats_nothing(tmp_path):
+def answer_file(source, out):
+    """What a process does until it is killed."""
+    with open(os.devnull, "w") as sys.stderr:
+        stream(read_rows(source), out, Model(made(), decoder=whole_beam), Asked("greedy", max_length=4), chunk=200)
+
+
+@pytest.mark.slow
+def test_killed_with_sigkill_at_six_moments_nothing_is_lost_and_nothing_repeated(tmp_path):
+    source, out, journal = tmp_path / "in.smi", tmp_path / "out.csv", tmp_path / "out.csv.journal"
+    write_repeated(source, 20_000)
+    draw = random.Random(0)
+    processes = multiprocessing.get_context("forkserver")  # each process is new, torch is imported once
+    processes.set_forkserver_preload(["rdkit.Chem", "tenfold.reactions.decoding", "tenfold.reactions.streaming"])
+
+    def lines():
+        return journal.read_text().count("\n") if journal.exists() else 0
+
+    for _ in range(6):
+        process, before = processes.Process(target=answer_file, args=(source, out)), lines()
+        process.start()
+        while process.is_alive() and lines() <= before + draw.randrange(1, 12):
+            time.sleep(0.001)
+        time.sleep(draw.random() / 100)
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "it had ended before it was killed"
+        assert lines() > before
+        assert not out.exists()
+    done = stream(read_rows(source), out, Model(made(), decoder=whole_beam), Asked("greedy", max_length=4), chunk=200)
+    assert done.resumed >= 6 * 200
+    assert (done.rows, done.failed) == (20_000, 0)
+    assert [row["input"] for row in read(out)] == source.read_text().split()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.smi", "out.csv"]
+
+
+@pytest.fixture
+def folder(stored, tmp_path):
+    """A model in a folder, as workers load it."""
+    weights.write(tmp_path / "model", weights.Stored(stored.network, stored.vocabulary, stored.card))
+    return tmp_path / "model"
+
+
+def test_many_processes_write_what_one_does(folder, tmp_path):
+    asked = Asked(max_length=8)
+    stream(ROWS, tmp_path / "one.csv", load(folder), asked, chunk=5)
+    done = stream(ROWS, tmp_path / "two.csv", load(folder), asked, chunk=5, workers=2)
+    assert (done.rows, done.failed) == (40, 10)
+    assert said(tmp_path / "two.csv") == said(tmp_path / "one.csv")
+
+
+@pytest.mark.cluster
+def test_a_ray_cluster_writes_what_one_process_does(folder, tmp_path):
+    pytest.importorskip("ray", reason="extra cluster is not installed")
+    asked = Asked(max_length=8)
+    stream(ROWS, tmp_path / "one.csv", load(folder), asked, chunk=5)
+    stream(ROWS, tmp_path / "two.csv", load(folder), asked, chunk=5, workers=2, engine="ray")
+    assert said(tmp_path / "two.csv") == said(tmp_path / "one.csv")
+
+
+def test_the_rows_of_a_file_are_estimated_from_the_bytes_that_were_read(model, tmp_path, monkeypatch):
     write_repeated(tmp_path / "in.smi", 20_000)
-    first = run(tmp_path / "in.smi", tmp_path / "out.csv")
-    journal = tmp_path / "out.csv.journal"
-    while first.poll() is None and not (journal.exists() and journal.read_text().count("\n") > 2):
-        time.sleep(0.005)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    assert not (tmp_path / "out.csv").exists(), "it had ended before it was killed"
-    second = run(tmp_path / "in.smi", tmp_path / "out.csv")
-    rows, resumed = map(int, second.communicate()[0].split())
-    assert (rows, second.returncode) == (20_000, 0)
-    assert resumed >= 2000
-    assert [row["input"] for row in read(tmp_path / "out.csv")] == (tmp_path / "in.smi").read_text().split()
+    totals = []
+
+    def update(self, done, note="", total=None):
+        totals.append(total)
+
+    monkeypatch.setattr(Meter, "update", update)
+    stream(read_rows(tmp_path / "in.smi"), tmp_path / "out.csv", model, Asked("greedy", max_length=4), chunk=2000)
+    assert totals[0] is None
+    assert all(14_000 < total < 26_000 for total in totals[1:])  # the file is read some kilobytes ahead
+    assert abs(totals[-1] - 20_000) < 1000
+
+
+def test_own_drafts_go_to_the_workers_and_change_no_answer(folder, tmp_path):
+    model = load(folder)
+    table = NgramTable.build([model.numbers("CCO.CC(=O)Cl")] * 3, model.vocabulary)
+    drafts = table.save(tmp_path / "mine.npz")
+    stream(ROWS, tmp_path / "one.csv", model, Asked(max_length=8), chunk=5)
+    stream(ROWS, tmp_path / "two.csv", load(folder, drafts=drafts), Asked(max_length=8), chunk=5, workers=2)
+    assert said(tmp_path / "two.csv") == said(tmp_path / "one.csv")

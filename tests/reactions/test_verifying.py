@@ -6,7 +6,7 @@ from tenfold.core.errors import BadInput
 from tenfold.reactions.model import Model
 from tenfold.reactions.tokens import EOS
 from tenfold.reactions.verifying import TIE, time_decodings, verify
-from tests.reactions.conftest import Answer, whole_beam
+from tests.reactions.conftest import whole_beam
 
 pytest.importorskip("rdkit", reason="extra reactions is not installed")
 TEXTS = ["CCO.CC(=O)Cl", "C1CC", "CCO.N#CC=C", "CO.CC"]
@@ -18,7 +18,7 @@ def wrong_when_fast(network, sources, *, decoding, **options):
     if decoding not in ("speculative", "exact"):
         return answers, calls
     shorter = [[one._replace(ids=[*one.ids[:-2], EOS], is_complete=True) for one in row.hypotheses] for row in answers]
-    return [Answer(row, 1) for row in shorter], len(shorter)
+    return [row._replace(hypotheses=kept, calls=1) for row, kept in zip(answers, shorter, strict=True)], len(shorter)
 
 
 @pytest.mark.parametrize("n", [1, 3])

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -28,6 +30,15 @@ def test_a_model_comes_back_from_its_folder_within_its_precision(stored, tmp_pat
         assert (found.network.state_dict()[name] - value).abs().max() <= error * value.abs().max().clamp_min(1e-3)
     ids = torch.tensor([[1, 4, 5, 2]])
     torch.testing.assert_close(found.network(ids, ids), stored.network(ids, ids), rtol=0, atol=max(1e-6, 20 * error))
+
+
+def test_reading_a_model_does_not_load_the_compiler_of_torch(stored, tmp_path):
+    folder_of.write(tmp_path, stored)
+    code = (
+        "import sys; from tenfold.reactions import weights; weights.read(sys.argv[1]); print('torch._dynamo' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True, text=True)
+    assert "torch._dynamo" not in found.stdout.split()
 
 
 def test_int8_takes_about_a_quarter_of_the_bytes(stored, tmp_path):

@@ -15,7 +15,7 @@ def test_no_request_leaves_the_machine_and_no_name_is_looked_up(studio, page, tm
     folder = Path(os.environ.get("TENFOLD_SCREENSHOTS", tmp_path))
     for width in (1280, 400):
         page.set_viewport_size({"width": width, "height": 900})
-        for name in ("", "udrl", "semgrad", "judge", "sample"):
+        for name in ("", "udrl", "semgrad", "judge", "reactions", "sample"):
             page.goto(f"{studio.url}/{name}")
             page.get_by_role("heading", level=1).wait_for()
             page.wait_for_load_state("networkidle")
@@ -31,7 +31,7 @@ def test_home_has_ten_cards_and_a_broken_page_does_not_take_it_down(studio, page
     page.goto(studio.url)
     page.locator(".card").first.wait_for()
     assert page.locator(".card").count() == 12
-    assert page.locator("a.card").count() == 4
+    assert page.locator("a.card").count() == 5
     broken = page.locator(".card", has_text="a_package_that_nobody_has").inner_text()
     assert "pip install 'tenfold[broken]'" in broken
     page.locator("a.card", has_text="upside-down").click()

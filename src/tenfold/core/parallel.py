@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from tenfold.core.errors import BadInput, TenfoldError
 from tenfold.core.extras import require
 from tenfold.core.progress import meter
 
-__all__ = ["Failure", "parallel_map"]
+__all__ = ["Failure", "cluster", "parallel_map"]
 
 Item = TypeVar("Item")
 
@@ -119,7 +120,16 @@ def _processes(job: _Guarded, items: Sequence[Any], workers: int, retries: int) 
                 ) from error
 
 
-def _ray(job: _Guarded, items: Sequence[Any], retries: int) -> Iterator[tuple[int, Any]]:
+@contextmanager
+def cluster(engine: str) -> Iterator[None]:
+    """Keep Ray running while the block does, so that several maps in it start it once; without Ray nothing happens.
+
+    Raises:
+        ExtraMissing: Ray is asked for and not installed.
+    """
+    if engine != "ray":
+        yield
+        return
     ray = require("ray", "cluster")
     ours = not ray.is_initialized()
     if ours and os.environ.get("RAY_ADDRESS"):
@@ -127,6 +137,15 @@ def _ray(job: _Guarded, items: Sequence[Any], retries: int) -> Iterator[tuple[in
     elif ours:
         ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False, _node_ip_address="127.0.0.1")
     try:
+        yield
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _ray(job: _Guarded, items: Sequence[Any], retries: int) -> Iterator[tuple[int, Any]]:
+    ray = require("ray", "cluster")
+    with cluster("ray"):
         task = ray.remote(max_retries=retries)(_numbered)
         shared = ray.put(job)
         waiting = {task.remote(shared, index, item): index for index, item in enumerate(items)}
@@ -137,6 +156,3 @@ def _ray(job: _Guarded, items: Sequence[Any], retries: int) -> Iterator[tuple[in
                 yield ray.get(finished[0])
             except ray.exceptions.RayError as error:
                 yield index, _Raised(f"{type(error).__name__}: the worker died {retries + 1} times")
-    finally:
-        if ours:
-            ray.shutdown()

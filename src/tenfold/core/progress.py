@@ -32,9 +32,9 @@ class Meter:
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
 
-    def update(self, done: float, note: str = "") -> None:
-        """Set how much is done, in the unit of `total`."""
-        self._progress.update(self._task, completed=done, note=note)
+    def update(self, done: float, note: str = "", total: float | None = None) -> None:
+        """Set how much is done, in the unit of `total`, and how much there is where that has become known."""
+        self._progress.update(self._task, completed=done, note=note, total=total)
 
 
 @contextmanager

@@ -5,13 +5,12 @@ applications", J. Cheminform. 17, arXiv 2407.09685. A product shares long substr
 query are drafts that one call of the decoder verifies together. Greedy speculation and the exact n-best search give the
 same strings as plain decoding; the paper's speculative beam search is approximate, and is called so.
 
-The system is under way: no trained model is part of it yet, nor a page, a stop on the tour and the experiment.
-
 | file | holds |
 |---|---|
 | `tokens.py` | `tokenize`, `Vocabulary`: strict SMILES tokens |
 | `molecules.py` | RDKit: parsing with named errors, canonical form, atom maps, salts, reaction strings |
 | `alignment.py` | root-aligned pairs: the target written along the source, from atom maps or without |
+| `mapped.py` | atom maps that stand in reaction SMILES |
 | `corpus.py` | reactions from the data sets and from users' files, as the model is given them |
 | `network.py` | `TransformerConfig`, `Transformer`, presets, the published code's weights |
 | `training.py` | `train`: token-budget batches, Noam schedule, averaging, on `core.train` |
@@ -19,9 +18,10 @@ The system is under way: no trained model is part of it yet, nor a page, a stop 
 | `conversion.py` | checkpoints of the published code as a model's folder |
 | `ctranslate.py` | export to CTranslate2 |
 | `tree.py` | `PrefixTree`: what of a query's outputs is verified, drafts and beams in one tree |
+| `linear.py` | linear layers laid out for few rows |
+| `encoding.py` | the encoder laid out for one query |
 | `cached.py` | the decoder with a key-value cache: ragged rows, draft trees, roll-back |
 | `uncached.py` | the paper's way: every call computes whole prefixes again |
-| `pace.py` | how long the next draft is |
 | `batching.py` | many queries through one decoder, a new one as soon as one ends |
 | `windows.py` | `make_drafts`: the paper's drafts, all windows of the query |
 | `drafting.py` | our drafts: longest-suffix matches of the query, and one of n-grams |
@@ -32,6 +32,7 @@ The system is under way: no trained model is part of it yet, nor a page, a stop 
 | `beam.py` | beam search, and its exact replay by speculation |
 | `sbs.py` | the paper's speculative beam search |
 | `decoding.py` | `decode`: token ids in, token ids out, by any of these |
+| `bounded.py` | the best answers within a time limit |
 | `oracle.py` | `replay`: how many calls a drafter needs if the model is always right |
 | `model.py` | `load`, `Model`, `Prediction`: SMILES in, SMILES out |
 | `equality.py` | when two answers are the same molecules |
@@ -39,12 +40,20 @@ The system is under way: no trained model is part of it yet, nor a page, a stop 
 | `copying.py` | which spans of an answer were copied from where in the query |
 | `scoring.py` | `evaluate`: top-k, invalid, empty, duplicates, MaxFrag, round trip |
 | `verifying.py` | `verify`: the same strings on the user's own file? |
+| `comparing.py` | decoders side by side on the same queries: answers, calls, time, with intervals |
 | `tables.py` | user's files: .smi, CSV, TSV, JSON lines, .rxn, gz, in; tables out |
 | `streaming.py` | files of any length through a model, in constant memory, resumable, over processes |
 | `expansion.py` | a model's answers as planners want them |
 | `syntheseus_plugin.py`, `aizynth_plugin.py` | the models inside planners |
 | `planning.py` | molecules solved within a time limit, speculative against plain |
-| `commands.py` | command line |
+| `textbook.py` | a dozen textbook reactions of ours |
+| `example.py` | the stop on the tour |
+| `experiment.py`, `findings.py` | the headline experiment, and its rows as tables and pictures |
+| `commands.py`, `making.py`, `options.py` | command line: what answers files, what makes models, what both share |
+| `page.py` | the page; `visit.py`: what a visitor asked, call by call; `views.py`: how it looks |
+| `sketcher.py`, `sketcher.js` | the editor in which molecules are drawn |
+| `colouring.py` | copied spans in the same colours as text and as atoms |
+| `pictures.py` | drawings of molecules as SVG; Plotly pictures of what speculation saves |
 """
 
 from importlib import import_module

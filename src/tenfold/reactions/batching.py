@@ -1,7 +1,7 @@
 """Many queries through one decoder: as many at a time as fit, and a new one as soon as one ends."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from tenfold.reactions.tree import Node, PrefixTree
@@ -47,8 +47,12 @@ class Search(Protocol):
     tree: PrefixTree
     copied: list[tuple[int, int]]
 
-    def wanted(self) -> list[Node]:
-        """The nodes to compute next, parents before children; none when the search is over."""
+    def wanted(self, rows: int = 1) -> list[Node]:
+        """The nodes to compute next, parents before children; none when the search is over.
+
+        Args:
+            rows: how many queries share the call.
+        """
         ...
 
     def hypotheses(self) -> list[Hypothesis]:
@@ -73,15 +77,15 @@ class Decoder(Protocol):
 class _Work:
     """A query in a row."""
 
-    def __init__(self, number: int, search: Search) -> None:
+    def __init__(self, number: int, search: Search, rows: int) -> None:
         self.number, self.search = number, search
         self.calls = self.verified = 0
-        self.nodes = search.wanted()
+        self.nodes = search.wanted(rows)
 
-    def go_on(self) -> None:
+    def go_on(self, rows: int) -> None:
         self.calls += 1
         self.verified += len(self.nodes)
-        self.nodes = self.search.wanted()
+        self.nodes = self.search.wanted(rows)
 
     def answer(self) -> Answer:
         search = self.search
@@ -96,6 +100,7 @@ def run(
     batch_size: int,
     best: int = 1,
     time_limit: float | None = None,
+    tell: Callable[[int, Answer], None] | None = None,
 ) -> tuple[list[Answer], int]:
     """Decode queries, the longest first.
 
@@ -106,6 +111,7 @@ def run(
         batch_size: most queries at a time.
         best: how many likeliest next tokens the searches need.
         time_limit: seconds from now after which no further call is made and every search returns its best so far.
+        tell: hears after each call of every query in it: its number, and its answer so far.
 
     Returns:
         The answers in the order of the queries, and how often the decoder was called.
@@ -120,7 +126,7 @@ def run(
         late = time.monotonic() >= deadline
         while queue and (late or len(at_work) < batch_size):
             number = queue.pop()
-            work = _Work(number, searches[number])
+            work = _Work(number, searches[number], min(batch_size, len(at_work) + len(queue) + 1))
             if late or not work.nodes:
                 answers[number] = work.answer()
             else:
@@ -133,9 +139,12 @@ def run(
             break
         rows.verify([work.search.tree for work in at_work], [work.nodes for work in at_work])
         calls += 1
+        share = min(batch_size, len(at_work) + len(queue))
         for row in reversed(range(len(at_work))):
             work = at_work[row]
-            work.go_on()
+            work.go_on(share)
+            if tell:
+                tell(work.number, work.answer())
             if not work.nodes:
                 answers[work.number] = work.answer()
                 rows.drop(row, at_work[-1].search.tree.filled)

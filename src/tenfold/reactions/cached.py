@@ -15,10 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from tenfold.core.errors import BadInput
+from tenfold.reactions.encoding import QueryEncoder
+from tenfold.reactions.linear import Linear, Norm
 from tenfold.reactions.network import DecoderLayer, Transformer
 from tenfold.reactions.tree import Node, PrefixTree
 
@@ -38,15 +39,15 @@ class CachedDecoder:
         self.network = network
         self.is_pre = config.norm == "pre"
         layers = [layer for layer in network.decoder if isinstance(layer, DecoderLayer)]
-        self.layers = [_Layer.of(layer, config.d_model // config.heads) for layer in layers]
+        self.layers = [_Layer.of(layer) for layer in layers]
         cross = [layer.cross.projection for layer in layers]
         d = config.d_model
-        self.memory_weight = torch.cat([part.weight[d:] for part in cross]).t().contiguous()
-        self.memory_bias = torch.cat([part.bias[d:] for part in cross])
+        self.memory = Linear.of(torch.cat([part.weight[d:] for part in cross]), torch.cat([part.bias[d:] for part in cross]))
+        self.encoder = QueryEncoder(network)
         self.embedding = network.embedding.weight.detach()
         self.positions = network.positions.to(self.embedding.dtype)
-        self.final = _Norm.of(network.decoder_norm)
-        self.classifier = _Linear.of(network.classifier.weight, network.classifier.bias)
+        self.final = Norm.of(network.decoder_norm)
+        self.classifier = Linear.of(network.classifier.weight, network.classifier.bias)
         self._causal = self.embedding.new_full((256, 256), -1e9).triu(1)
 
     def rows(self, count: int, longest_source: int, best: int) -> "CachedRows":
@@ -69,11 +70,7 @@ class CachedDecoder:
     @torch.inference_mode()
     def memories(self, source: Sequence[int]) -> Float[Tensor, "layer source key_and_value"]:
         """The keys and values of a query in each layer; queries are encoded one by one, so that none depends on others."""
-        if len(source) > self.config.positions:
-            raise BadInput(f"The query has {len(source)} tokens, the model's limit is {self.config.positions}.")
-        ids = torch.tensor([source], device=self.embedding.device)
-        memory = self.network.encode(ids)[0]
-        found = torch.addmm(self.memory_bias, memory, self.memory_weight)
+        found = self.memory(self.encoder(source))
         return found.view(len(source), len(self.layers), -1).transpose(0, 1)
 
 
@@ -139,8 +136,9 @@ class CachedRows:
                 tree.moves.clear()
 
     def _compute(self, packed: Sequence[Node], view: "_Alone | _Together") -> Float[Tensor, "node d"]:
-        decoder = self._decoder
-        x = decoder.embedding[[node.token for node in packed]] + decoder.positions[[node.depth for node in packed]]
+        decoder, device = self._decoder, self._cache.device
+        tokens, depths = torch.tensor([[node.token for node in packed], [node.depth for node in packed]], device=device)
+        x = torch.embedding(decoder.embedding, tokens).add_(torch.embedding(decoder.positions, depths))
         step = _pre_norm if decoder.is_pre else _post_norm
         for layer, cache, memory in zip(decoder.layers, self._caches, self._memories, strict=True):
             x = step(layer, x, partial(view.attend, cache), partial(view.look, memory))
@@ -233,13 +231,12 @@ class _Alone(NamedTuple):
         cache.first[self.start : self.end] = projected[:, width:]
         query = projected[:, :width].view(count, len(cache.first_keys), -1).transpose(0, 1)
         keys = cache.first_keys[:, :, : self.end]
-        scores = torch.bmm(query, keys) if self.mask is None else torch.baddbmm(self.mask, query, keys)
-        found = torch.bmm(scores.softmax(-1), cache.first_values[:, : self.end])
+        found = torch.bmm(_scores(query, keys, self.mask).softmax(-1), cache.first_values[:, : self.end])
         return found.transpose(0, 1).reshape(count, width)
 
     def look(self, memory: _Store, projected: Float[Tensor, "node d"]) -> Float[Tensor, "node d"]:
         query = projected.view(len(projected), len(memory.first_keys), -1).transpose(0, 1)
-        found = torch.bmm(torch.bmm(query, memory.first_keys).softmax(-1), memory.first_values)
+        found = torch.bmm(_scores(query, memory.first_keys).softmax(-1), memory.first_values)
         return found.transpose(0, 1).reshape(projected.shape)
 
 
@@ -270,67 +267,35 @@ class _Together(NamedTuple):
         if self.into is not None:
             query = query[self.into]
         query = query.view(self.rows, -1, keys.shape[1], keys.shape[3]).transpose(1, 2)
-        found = (
-            F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=1.0)
-            .transpose(1, 2)
-            .flatten(0, 1)
-            .flatten(1)
-        )
+        found = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask).transpose(1, 2).flatten(0, 1).flatten(1)
         return found if self.out is None else found[self.out]
 
 
-class _Linear(NamedTuple):
-    weight: Float[Tensor, "into out"]
-    bias: Float[Tensor, " out"]
-
-    @classmethod
-    def of(cls, weight: Tensor, bias: Tensor) -> "_Linear":
-        return cls(weight.detach().t().contiguous(), bias.detach().clone())
-
-    def __call__(self, x: Float[Tensor, "node into"]) -> Float[Tensor, "node out"]:
-        return torch.addmm(self.bias, x, self.weight)
-
-
-class _Norm(NamedTuple):
-    weight: Float[Tensor, " d"]
-    bias: Float[Tensor, " d"]
-    epsilon: float
-
-    @classmethod
-    def of(cls, norm: nn.LayerNorm) -> "_Norm":
-        return cls(norm.weight.detach().clone(), norm.bias.detach().clone(), norm.eps)
-
-    def __call__(self, x: Float[Tensor, "node d"]) -> Float[Tensor, "node d"]:
-        return torch.layer_norm(x, self.weight.shape, self.weight, self.bias, self.epsilon)
-
-
 class _Layer(NamedTuple):
-    """Weights of a decoder layer; the queries' projections carry attention's scale 1/sqrt(part)."""
+    """Weights of a decoder layer."""
 
-    projection: _Linear
-    output: _Linear
-    cross_query: _Linear
-    cross_output: _Linear
-    linear1: _Linear
-    linear2: _Linear
-    norm1: _Norm
-    norm2: _Norm
-    norm3: _Norm
+    projection: Linear
+    output: Linear
+    cross_query: Linear
+    cross_output: Linear
+    linear1: Linear
+    linear2: Linear
+    norm1: Norm
+    norm2: Norm
+    norm3: Norm
 
     @classmethod
-    def of(cls, layer: DecoderLayer, part: int) -> "_Layer":
-        projection, cross = layer.attention.projection, layer.cross.projection
-        d = projection.weight.shape[1]
-        scale = torch.ones_like(projection.bias)
-        scale[:d] = part**-0.5
+    def of(cls, layer: DecoderLayer) -> "_Layer":
+        cross = layer.cross.projection
+        d = cross.weight.shape[1]
         return cls(
-            _Linear.of(projection.weight * scale[:, None], projection.bias * scale),
-            _Linear.of(layer.attention.output.weight, layer.attention.output.bias),
-            _Linear.of(cross.weight[:d] * part**-0.5, cross.bias[:d] * part**-0.5),
-            _Linear.of(layer.cross.output.weight, layer.cross.output.bias),
-            _Linear.of(layer.linear1.weight, layer.linear1.bias),
-            _Linear.of(layer.linear2.weight, layer.linear2.bias),
-            *(_Norm.of(norm) for norm in (layer.norm1, layer.norm2, layer.norm3)),
+            Linear.of(layer.attention.projection.weight, layer.attention.projection.bias),
+            Linear.of(layer.attention.output.weight, layer.attention.output.bias),
+            Linear.of(cross.weight[:d], cross.bias[:d]),
+            Linear.of(layer.cross.output.weight, layer.cross.output.bias),
+            Linear.of(layer.linear1.weight, layer.linear1.bias),
+            Linear.of(layer.linear2.weight, layer.linear2.bias),
+            *(Norm.of(norm) for norm in (layer.norm1, layer.norm2, layer.norm3)),
         )
 
 
@@ -349,12 +314,21 @@ def _post_norm(layer: _Layer, x: Tensor, attend: Attend, look: Attend) -> Tensor
     return layer.norm3(layer.linear2(layer.linear1(x).relu_()).add_(x))
 
 
+def _scores(
+    query: Float[Tensor, "head node part"], keys: Float[Tensor, "head part slot"], mask: Tensor | None = None
+) -> Float[Tensor, "head node slot"]:
+    """Scaled and masked, in one call: where there is no mask, a number stands in that is not read."""
+    scale = query.shape[-1] ** -0.5
+    if mask is None:
+        return torch.baddbmm(query.new_empty(1, 1, 1), query, keys, beta=0, alpha=scale)
+    return torch.baddbmm(mask, query, keys, alpha=scale)
+
+
 def likeliest(logits: Float[Tensor, "node vocabulary"], count: int) -> tuple[list[list[int]], list[list[float]]]:
     """The `count` likeliest tokens of each node and their log-probabilities, the best first."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
-    found = logits.topk(count) if count > 1 else logits.max(dim=-1, keepdim=True)
-    log_probabilities = found.values - logits.logsumexp(-1, keepdim=True)
-    return found.indices.tolist(), log_probabilities.tolist()
+    best = logits.topk(count).indices if count > 1 else logits.argmax(-1, keepdim=True)
+    return best.tolist(), logits.log_softmax(-1).gather(1, best).tolist()
 
 
 def _bits(nodes: Sequence[Node], slots: int) -> np.ndarray:

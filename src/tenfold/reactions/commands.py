@@ -1,7 +1,7 @@
-"""The `tenfold reactions` commands: parse, call, print."""
+"""The `tenfold reactions` commands that read files and answer: parse, call, print."""
 
-import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,73 +10,86 @@ import typer
 
 from tenfold.core.console import Device, Json, emit, say, table
 from tenfold.core.errors import BadInput, CheckFailed
+from tenfold.reactions import making
+from tenfold.reactions.options import (
+    Answers,
+    Batch,
+    Column,
+    Drafts,
+    Engine,
+    Format,
+    Input,
+    Limit,
+    Longest,
+    Name,
+    Output,
+    Reactions,
+    Salts,
+    Search,
+    Seconds,
+    Unknown,
+    Workers,
+    answer_as,
+    numbers,
+    rows_of,
+    texts_of,
+    usable,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Products of reactants, and reactants of a product, by speculative decoding: the same strings, sooner.",
 )
 
-Input = Annotated[str, typer.Argument(metavar="IN", help="File (.smi .rsmi .csv .tsv .jsonl .rxn, .gz), - or one SMILES.")]
-Output = Annotated[Path | None, typer.Option("--out", "-o", help="Table .csv, .tsv or .jsonl (.gz); default: printed.")]
-Name = Annotated[str, typer.Option("--model", help="forward, retro or a folder.")]
-Column = Annotated[str | None, typer.Option(help="Of a table, or key of JSON lines.")]
-Format = Annotated[str | None, typer.Option("--format", help="smi, rsmi, csv, tsv, jsonl or rxn; default: by the name.")]
-Answers = Annotated[int, typer.Option("--n", help="Answers to each query.")]
-Search = Annotated[str, typer.Option(help="With n > 1: exact, beam or sbs.")]
-Batch = Annotated[int, typer.Option("--batch-size", help="Queries at once.")]
-Longest = Annotated[int, typer.Option("--max-length", help="Tokens of an answer.")]
-Unknown = Annotated[str, typer.Option(help="A token that the model does not know: refuse, or keep with a note.")]
-Salts = Annotated[bool, typer.Option("--strip-salts", help="Leave counter-ions out; of a product, all but the largest.")]
-Workers = Annotated[int, typer.Option(help="Processes.")]
-Engine = Annotated[str, typer.Option(help="local or ray.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many rows.")]
+
+def _answering(task: str, answers: int, at_once: int) -> Callable[..., None]:
+    """The command that answers files with a model of this task."""
+
+    def command(
+        source: Input,
+        out: Output = None,
+        model: Name = task,
+        n: Answers = answers,
+        search: Search = "exact",
+        decoding: Annotated[str, typer.Option(help="With n = 1: speculative, greedy, speculative-windows.")] = "speculative",
+        column: Column = None,
+        form: Format = None,
+        batch_size: Batch = at_once,
+        max_length: Longest = 200,
+        time_limit: Seconds = None,
+        drafts: Drafts = None,
+        unknown: Unknown = "refuse",
+        strip_salts: Salts = False,
+        workers: Workers = 1,
+        engine: Engine = "local",
+        device: Device = "cpu",
+        as_json: Json = False,
+    ) -> None:
+        from tenfold.reactions.model import load
+        from tenfold.reactions.streaming import stream
+
+        asked = answer_as(decoding if n == 1 else search, n, max_length, time_limit, unknown, strip_salts)
+        loaded = load(model, device=device, drafts=drafts)
+        if loaded.task != task:
+            say(f"{model} is a model for the task {loaded.task!r}, not {task!r}: it reads and writes what that says.")
+        rows = rows_of(source, column, form)
+        if out is None:
+            failed, count = _print(rows, loaded, asked, batch_size, as_json)
+        else:
+            done = stream(rows, out, loaded, asked, batch_size=batch_size, workers=workers, engine=engine)
+            emit({**asdict(done), "out": str(out)}, as_json, f"{done.sentence()} Written: {out}")
+            failed, count = done.failed, done.rows
+        _end_with(failed, count)
+
+    return command
 
 
-@app.command()
-def predict(
-    source: Input,
-    out: Output = None,
-    model: Name = "forward",
-    n: Answers = 1,
-    search: Search = "exact",
-    decoding: Annotated[str, typer.Option(help="With n = 1: speculative, greedy or speculative-windows.")] = "speculative",
-    column: Column = None,
-    form: Format = None,
-    batch_size: Batch = 64,
-    max_length: Longest = 200,
-    unknown: Unknown = "refuse",
-    strip_salts: Salts = False,
-    workers: Workers = 1,
-    engine: Engine = "local",
-    device: Device = "cpu",
-    as_json: Json = False,
-) -> None:
-    """Products of reactants and reagents. A bad row is named and the others go on; then exit 2. A stopped file goes on."""
-    asked = _asked(decoding if n == 1 else search, n, max_length, unknown, strip_salts)
-    _answer(source, out, model, "forward", asked, (column, form, batch_size, workers, engine, device), as_json)
-
-
-@app.command()
-def retro(
-    source: Input,
-    out: Output = None,
-    model: Name = "retro",
-    n: Answers = 10,
-    search: Search = "exact",
-    column: Column = None,
-    form: Format = None,
-    batch_size: Batch = 1,
-    max_length: Longest = 200,
-    unknown: Unknown = "refuse",
-    strip_salts: Salts = False,
-    workers: Workers = 1,
-    engine: Engine = "local",
-    device: Device = "cpu",
-    as_json: Json = False,
-) -> None:
-    """Reactants of a product, an n-best list. A bad row is named and the others go on; then exit 2."""
-    asked = _asked("speculative" if n == 1 else search, n, max_length, unknown, strip_salts)
-    _answer(source, out, model, "retro", asked, (column, form, batch_size, workers, engine, device), as_json)
+app.command("predict", help="Products of reactants and reagents. A bad row is named and the others go on; then exit 2.")(
+    _answering("forward", 1, 64)
+)
+app.command("retro", help="Reactants of a product, an n-best list. A bad row is named and the others go on; then exit 2.")(
+    _answering("retro", 10, 1)
+)
 
 
 @app.command()
@@ -97,12 +110,13 @@ def verify(
     from tenfold.reactions.verifying import TIE
     from tenfold.reactions.verifying import verify as compare
 
-    texts = _texts(source, column, form, limit)
+    texts = texts_of(source, column, form, limit)
     found = compare(load(model, device=device, remember=0), texts, n=n, max_length=max_length, batch_size=batch_size)
     lines = [f"row {one.row}: {one.plain} | {one.fast} (gap {one.gap:.2g})" for one in found.differences]
     emit(found.to_dict(), as_json, "\n".join([found.sentence(), *lines]))
     if not found.is_equal:
         raise CheckFailed(f"{sum(one.gap >= TIE for one in found.differences)} answers differ by more than a tie.")
+    _end_with(found.failed, len(texts))
 
 
 @app.command()
@@ -123,10 +137,8 @@ def bench(
     from tenfold.reactions.model import load
     from tenfold.reactions.verifying import time_decodings
 
-    sizes = [int(one) for one in batches.split(",") if one.strip().isdigit()]
-    if not sizes or min(sizes) < 1:
-        raise BadInput(f"--batch-sizes {batches!r} holds no sizes.", "Write 1,8,32.")
-    texts = _texts(source, column, form, limit)
+    sizes = list(map(int, numbers(batches, "--batch-sizes")))
+    texts = texts_of(source, column, form, limit)
     rows = time_decodings(load(model, device=device, remember=0), texts, sizes, n=n, max_length=max_length, repeats=repeats)
     cells = [
         (one.decoding, one.batch_size, f"{one.milliseconds:.1f}", f"{one.calls:.1f}", f"{one.speed:.2f}x") for one in rows
@@ -137,149 +149,157 @@ def bench(
 
 @app.command()
 def evaluate(
-    source: Annotated[Path, typer.Argument(metavar="REACTIONS", help="Tab-separated: reactants, product, reagents.")],
+    source: Reactions,
     model: Name = "forward",
     n: Answers = 10,
     search: Search = "exact",
+    column: Column = None,
+    form: Format = None,
     limit: Limit = None,
     batch_size: Batch = 1,
+    batches: Annotated[str | None, typer.Option("--batch-sizes", help="Time these too, e.g. 1,8,32.")] = None,
     reagents: Annotated[bool, typer.Option("--reagents/--no-reagents", help="In the input of a forward model.")] = True,
     forward: Annotated[str | None, typer.Option("--round-trip", help="Forward model that retraces answers.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Keeps what is done: the same command goes on.")] = None,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Top-k, invalid, empty, duplicates, MaxFrag, calls and time, on reactions with known answers."""
-    from itertools import islice
-
-    from tenfold.reactions.corpus import plain_pair, read_reactions
+    """Top-k, invalid, empty, duplicates, MaxFrag, calls, acceptance and time, on reactions with known answers."""
+    from tenfold.reactions.corpus import known_pairs
     from tenfold.reactions.model import load
     from tenfold.reactions.scoring import evaluate as scored
+    from tenfold.reactions.scoring import time_batches
 
-    loaded = load(model, device=device)
-    known = islice(read_reactions(source), limit)
-    task: Any = loaded.task
-    pairs = [plain_pair(one if reagents else one._replace(reagents=""), task) for one in known]
+    sizes = list(map(int, numbers(batches, "--batch-sizes"))) if batches else []
+    loaded = load(model, device=device, remember=0 if sizes else 4096)
+    given = usable(source, column, form, limit)
+    pairs = known_pairs(given.reactions, loaded.task, reagents=reagents)
     way_back = None if forward is None else load(forward, device=device)
     found = scored(loaded, pairs, n, search=search, batch_size=batch_size, forward=way_back, folder=folder)
-    lines = [f"top-{k}: {a.mean:.1%} [{a.low:.1%}, {a.high:.1%}], MaxFrag {f.mean:.1%}" for k, a, f in found.top]
-    lines.append(f"invalid at rank 1: {found.ranks[0].invalid:.1%}; {found.calls.mean:.1f} calls a reaction")
-    lines += [f"row {row}: {reason}" for row, reason in found.errors]
-    emit(found.to_dict(), as_json, "\n".join([f"{found.scored} of {found.rows} reactions scored", *lines]))
+    for row, reason in found.errors:
+        say(f"row {given.rows[row - 1]}: {reason}")
+    bad = {row for row, _ in found.errors}
+    queries = [query for row, (query, _) in enumerate(pairs, 1) if row not in bad]
+    times = time_batches(loaded, queries, n=n, search=search, batch_sizes=sizes, repeats=1)
+    value = {**found.to_dict(), "refused": given.refused, "times": [one._asdict() for one in times]}
+    timed = [f"B = {one.batch_size}: {one.wall * 1000:.1f} ms a reaction, {one.calls:.1f} calls" for one in times]
+    emit(value, as_json, "\n".join([*found.lines(), *timed]))
+    _end_with(found.failed + len(given.refused), found.rows + len(given.refused))
+
+
+@app.command("round-trip")
+def round_trip(
+    source: Input,
+    model: Name = "retro",
+    forward: Annotated[str, typer.Option(help="Model that makes products of the answers: forward or a folder.")] = "forward",
+    n: Answers = 10,
+    search: Search = "exact",
+    column: Column = None,
+    form: Format = None,
+    limit: Limit = 200,
+    batch_size: Batch = 1,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Reactants of your products, and whether the forward model makes the product of them again."""
+    from tenfold.reactions.model import load
+    from tenfold.reactions.scoring import round_trip as retraced
+
+    texts = texts_of(source, column, form, limit)
+    back, there = load(model, device=device), load(forward, device=device)
+    found = retraced(back, there, texts, n, search=search, batch_size=batch_size)
+    for one in found.outcomes:
+        if one.error:
+            say(f"row {one.row}: {one.error}")
+    emit(found.to_dict(), as_json, lambda: _print_round_trip(found))
+    _end_with(found.failed, len(texts))
 
 
 @app.command()
-def train(
-    source: Annotated[Path, typer.Argument(metavar="REACTIONS", help="Tab-separated, with reactants and product.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run and the model; the same command goes on.")],
-    task: Annotated[str, typer.Option(help="forward or retro.")] = "forward",
-    minutes: Annotated[float | None, typer.Option(min=0, help="Time budget; default 10.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps, in place of minutes.")] = None,
-    preset: Annotated[str, typer.Option(help="Shape: tiny, small, medium, product or retro (the paper's two).")] = "small",
-    start: Annotated[str | None, typer.Option(help="Model to go on from: forward, retro or a folder.")] = None,
-    align: Annotated[bool, typer.Option("--align/--no-align", help="Write targets along their sources.")] = True,
-    augment: Annotated[int, typer.Option(help="Pairs for each reaction that has an atom map.")] = 1,
-    held_out: Annotated[Path | None, typer.Option(help="Reactions to validate on.")] = None,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Its peak.")] = 1e-3,
-    tokens: Annotated[int, typer.Option(min=1, help="Of a batch.")] = 4000,
-    precision: Annotated[str, typer.Option(help="32-true or bf16-mixed.")] = "32-true",
-    devices: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights and batches.")] = 0,
-    device: Device = "auto",
+def plan(
+    source: Input,
+    stock: Annotated[Path, typer.Option(help="Molecules that need not be made: one SMILES a line; .gz too.")],
+    model: Name = "retro",
+    n: Answers = 10,
+    limits: Annotated[str, typer.Option("--seconds", help="Time limits of a target, with commas.")] = "5,15",
+    searches: Annotated[str, typer.Option(help="Ways of decoding to compare: exact, beam, sbs.")] = "exact,beam",
+    column: Column = None,
+    form: Format = None,
+    limit: Limit = None,
+    folder: Annotated[Path | None, typer.Option(help="Keeps what is done: the same command goes on.")] = None,
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Train a model on your own reactions, from the start or from a model that is there."""
-    from tenfold.reactions.corpus import read_reactions
-    from tenfold.reactions.training import train as trained
+    """Routes to your targets from your stock: how many are solved in time, speculative against plain (needs syntheseus)."""
+    from tenfold.reactions.model import load
+    from tenfold.reactions.planning import plan as planned
+    from tenfold.reactions.planning import read_stock
 
-    aim: Any = task
-    model = trained(
-        source, aim, minutes=minutes, steps=steps, preset=preset, start=start, align=align, augment=augment, out=out,
-        held_out=[] if held_out is None else list(read_reactions(held_out)), learning_rate=learning_rate, tokens=tokens,
-        precision=precision, devices=devices, seed=seed, device=device,
+    targets, seconds, ways = texts_of(source, column, form, limit), numbers(limits, "--seconds"), searches.split(",")
+    shelf = read_stock(stock)
+    if shelf.skipped:
+        say(f"{shelf.skipped} lines of {stock} hold no molecule.")
+    # A model that remembered its answers would give the second way of decoding those of the first.
+    found = planned(
+        load(model, device=device, remember=0), targets, shelf, limits=seconds, searches=ways, n=n, folder=folder
     )  # fmt: skip
-    words = f"{model.card['steps']} steps in {model.card['minutes']} minutes on {model.card['rows']} pairs. Written: {out}"
-    emit({**model.card, "out": str(out)}, as_json, words)
+    bad = {one.target: one.error for one in found.planned if one.error}
+    for target, reason in bad.items():
+        say(f"{target[:80]}: {reason}")
+    emit(found.to_dict(), as_json, lambda: _print_plans(found))
+    _end_with(len(bad), len(targets))
+
+
+def _print_round_trip(found: Any) -> None:
+    rows = [(one.row, one.returned, one.answers[0]) for one in found.outcomes if one.answers]
+    table(("row", "leads back, by rank", "first answer"), rows)
+    sys.stdout.write(found.sentence() + "\n")
+
+
+def _print_plans(found: Any) -> None:
+    cells = [
+        (row.search, f"{row.limit:g} s", row.solved, f"{row.share.mean:.0%} [{row.share.low:.0%}, {row.share.high:.0%}]")
+        for row in found.table
+    ]
+    table(("decoding", "within", "solved", "share"), cells)
+    for one in found.planned:
+        state = "solved" if one.solved else "not solved"
+        words = f"{one.target} ({one.search}): {state}, {one.seconds:.1f} s, {one.expansions} expansions, {one.calls} calls"
+        sys.stdout.write("\n".join([words, *(f"    {step}" for step in one.route)]) + "\n")
 
 
 @app.command()
-def convert(
-    checkpoint: Annotated[Path, typer.Argument(help="Weights of the published code (.pt, .ckpt).")],
-    vocabulary: Annotated[Path, typer.Argument(help="Its vocabulary (.json).")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+def replay(
+    source: Reactions,
     task: Annotated[str, typer.Option(help="forward or retro.")] = "forward",
-    heads: Annotated[int, typer.Option(min=1, help="Of attention.")] = 8,
-    precision: Annotated[str, typer.Option(help="float32, float16 or int8.")] = "float32",
+    column: Column = None,
+    form: Format = None,
+    limit: Limit = 2000,
+    drafts: Drafts = None,
     as_json: Json = False,
 ) -> None:
-    """Make a model of the published code's checkpoint."""
-    from tenfold.reactions import weights
-    from tenfold.reactions.conversion import convert as converted
-    from tenfold.reactions.corpus import TASKS
+    """Calls that each way of drafting would need on your reactions if the model were always right; no network runs."""
+    from tenfold.reactions.corpus import known_pairs
+    from tenfold.reactions.oracle import compare_drafters
 
-    if task not in TASKS or precision not in ("float32", "float16", "int8"):
-        raise BadInput(f"--task {task} or --precision {precision} is unknown.", "See tenfold reactions convert --help.")
-    aim: Any = task
-    kept: Any = precision
-    stored = converted(checkpoint, vocabulary, aim, heads=heads)
-    weights.write(out, stored, precision=kept)
-    emit({"out": str(out), "config": stored.network.config.model_dump()}, as_json, f"Written: {out}")
+    given = usable(source, column, form, limit)
+    rows = compare_drafters(known_pairs(given.reactions, task), task, drafts)
+    cells = [(one.drafter, f"{one.calls:.2f}", f"{one.fewer:.2f}x", f"{one.tokens_per_call:.1f}") for one in rows]
+    value = {"reactions": len(given.reactions), "rows": [one._asdict() for one in rows]}
+    emit(value, as_json, lambda: table(("drafts", "calls a reaction", "fewer", "tokens a call"), cells))
+    _end_with(len(given.refused), len(given.reactions) + len(given.refused))
 
 
-@app.command()
-def export(
-    folder: Annotated[Path, typer.Argument(help="To write; empty or not there.")],
-    model: Name = "forward",
-    form: Annotated[str, typer.Option("--format", help="ctranslate2.")] = "ctranslate2",
-    quantization: Annotated[str, typer.Option(help="float32, int8, int16, float16 or bfloat16.")] = "float32",
-    as_json: Json = False,
-) -> None:
-    """Write a model for another engine."""
-    from tenfold.reactions.model import load
-
-    written = load(model).export(folder, form, quantization=quantization)
-    emit({"folder": str(written), "format": form}, as_json, f"Written: {written}")
-
-
-def _asked(decoding: str, n: int, max_length: int, unknown: str, strip_salts: bool) -> Any:
-    from tenfold.reactions.model import Asked
-
-    if unknown not in ("refuse", "keep"):
-        raise BadInput(f"--unknown {unknown!r} is unknown.", "Use refuse or keep.")
-    return Asked(decoding, n, max_length, strip_salts=strip_salts, keep_unknown=unknown == "keep")
-
-
-def _answer(source: str, out: Path | None, name: str, task: str, asked: Any, how: tuple[Any, ...], as_json: bool) -> None:
-    """Answer a file into a table, or one SMILES or a file onto the terminal."""
-    from tenfold.reactions.model import load
-    from tenfold.reactions.streaming import answered, stream
-
-    column, form, batch_size, workers, engine, device = how
-    model = load(name, device=device)
-    if model.task != task:
-        say(f"{name} is a model for the task {model.task!r}, not {task!r}: it reads and writes what that says.")
-    rows = _rows(source, column, form)
-    if out is not None:
-        done = stream(rows, out, model, asked, batch_size=batch_size, workers=workers, engine=engine)
-        rate = (done.rows - done.resumed) / max(done.seconds, 1e-9)
-        words = f"{done.rows} rows, {done.failed} failed, {rate:,.0f} rows/s, {done.acceptance:.0%} accepted. Written: {out}"
-        emit({**asdict(done), "out": str(out)}, as_json, words)
-        failed, count = done.failed, done.rows
-    else:
-        failed, count = _print(answered(rows, model, asked, batch_size), as_json)
-    if failed:
-        raise BadInput(f"{failed} of {count} {'rows' if count > 1 else 'row'} failed; they are named above.")
-
-
-def _print(found: Any, as_json: bool) -> tuple[int, int]:
+def _print(rows: Any, model: Any, asked: Any, batch_size: int, as_json: bool) -> tuple[int, int]:
     """Rows as they come: JSON in one document, else a CSV table; reasons on the standard error."""
+    from tenfold.reactions.streaming import answered
     from tenfold.reactions.tables import COLUMNS, header, write_rows
 
     kept: list[dict[str, Any]] = []
     failed = count = 0
     if not as_json:
         sys.stdout.write(header("csv"))
-    for lines, error in found:
+    for lines, error in answered(rows, model, asked, batch_size):
         count += 1
         if error:
             failed += 1
@@ -293,20 +313,10 @@ def _print(found: Any, as_json: bool) -> tuple[int, int]:
     return failed, count
 
 
-def _rows(source: str, column: str | None, form: str | None) -> Any:
-    """Rows of a file, or the argument itself where it can be no file."""
-    from tenfold.reactions.tables import READS, Row, read_rows
-
-    name = source.lower().removesuffix(".gz")
-    looks_like_file = (
-        source == "-" or os.path.exists(source) or name.endswith(tuple(f".{one}" for one in (*READS, "txt", "json", "tab")))
-    )
-    if looks_like_file or form is not None:
-        return read_rows(source, column, form)
-    return iter([Row(1, source)])
+def _end_with(failed: int, count: int) -> None:
+    """Exit code 2 if rows failed, though the others are done."""
+    if failed:
+        raise BadInput(f"{failed} of {count} {'rows' if count > 1 else 'row'} failed; they are named above.")
 
 
-def _texts(source: str, column: str | None, form: str | None, limit: int | None) -> list[str]:
-    from itertools import islice
-
-    return [row.text for row in islice(_rows(source, column, form), limit)]
+app.add_typer(making.app)

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,12 @@ class Calibrated(NamedTuple):
     calibration: "Calibration"
     before: Reliability
     after: Reliability
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        of = {"before": self.before, "after": self.after}
+        measured = {name: {**one._asdict(), "bins": [part._asdict() for part in one.bins]} for name, one in of.items()}
+        return {"calibration": self.calibration.model_dump(), **measured}
 
 
 class Calibration(BaseModel):

@@ -4,16 +4,15 @@ A forward model reads all molecules of the left side, sorted, joined by dots ("m
 writes the product; a retro model reads the product and writes the reactants.
 """
 
-import csv
-import gzip
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tenfold.core.data import locate
+from tenfold.core.data import catalogue, locate
 from tenfold.core.errors import BadInput
 from tenfold.core.parallel import parallel_map
 from tenfold.reactions.alignment import (
@@ -24,8 +23,28 @@ from tenfold.reactions.alignment import (
     parse_atom_map,
     reroot,
 )  # fmt: skip
+from tenfold.reactions.mapped import read_maps, write_atom_map
+from tenfold.reactions.molecules import ATOM_MAP, ReactionText, canonical, split_reaction
+from tenfold.reactions.tables import read_rows
+from tenfold.reactions.tokens import UNKNOWN, Vocabulary
 
-__all__ = ["TASKS", "Pair", "Reaction", "Task", "aligned_pairs", "mixed", "plain_pair", "read_reactions", "with_reagents"]
+__all__ = [
+    "TASKS",
+    "Pair",
+    "Reaction",
+    "Task",
+    "Usable",
+    "aligned_pairs",
+    "data_file",
+    "known_pairs",
+    "mixed",
+    "plain_pair",
+    "reaction_of",
+    "read_reactions",
+    "target_tokens",
+    "usable_reactions",
+    "with_reagents",
+]
 
 Task = Literal["forward", "retro"]
 TASKS: tuple[Task, ...] = ("forward", "retro")
@@ -59,27 +78,117 @@ class Pair(NamedTuple):
     target: str
 
 
-def read_reactions(path: str | os.PathLike[str]) -> Iterator[Reaction]:
-    """The rows of a tab-separated file with a header (reactants, product, perhaps reagents, atom_map, class), also .gz.
+class Usable(NamedTuple):
+    """A file's reactions, and why the other rows are none: (row number from 1, reason)."""
+
+    reactions: list[Reaction]
+    rows: list[int]
+    refused: list[tuple[int, str]]
+
+
+def read_reactions(path: str | os.PathLike[str], column: str | None = None, form: str | None = None) -> Iterator[Reaction]:
+    """The reactions of a file.
+
+    A table with the columns reactants and product, perhaps reagents and atom_map, is taken as it stands: canonical SMILES.
+    In every other form that `tables.read_rows` reads, a row is a reaction SMILES (A>>B, A>R>B), and is made canonical; if
+    it has atom maps, a molecule that gives no atom to the product becomes a reagent.
 
     Args:
-        path: of a file, or the name of one of a data set, e.g. "reactions/uspto_50k_test.tsv.gz".
+        path: of a file, or the name of one of a data set: "uspto_50k_test" or "reactions/uspto_50k_test.tsv.gz".
+        column: of a table, or key of JSON lines, that holds reaction SMILES.
+        form: one of `tables.READS`; default: by the file's name.
 
     Raises:
-        BadInput: a column is missing, or a row has not as many fields as the header.
+        BadInput: the file cannot be read, or a row is no reaction; names the row.
         DataMissing: the data set is not here.
     """
-    file = Path(path) if Path(path).is_file() else locate(str(path))
-    opens = gzip.open if file.suffix == ".gz" else open
-    with opens(file, "rt", encoding="utf-8", newline="") as lines:
-        table = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        missing = {"reactants", "product"} - set(table.fieldnames or ())
-        if missing:
-            raise BadInput(f"{file.name} has no column {min(missing)!r}.", "Needed: reactants and product, tab-separated.")
-        for number, row in enumerate(table, 1):
-            if None in row or None in row.values():
-                raise BadInput(f"{file.name}, row {number}: not as many fields as the header has.")
-            yield Reaction(row["reactants"], row["product"], row.get("reagents", ""), row.get("atom_map", ""))
+    for number, one in enumerate(_reactions(path, column, form), 1):
+        if isinstance(one, BadInput):
+            raise BadInput(f"{Path(path).name}, row {number}: {one.message}", one.hint)
+        yield one
+
+
+def usable_reactions(
+    path: str | os.PathLike[str], column: str | None = None, form: str | None = None, limit: int | None = None
+) -> Usable:
+    """The reactions of a user's file in which some rows may be bad; arguments as of `read_reactions`.
+
+    Args:
+        limit: rows that are read at most; None: all.
+
+    Raises:
+        BadInput: the file cannot be read, or none of its rows is a reaction.
+    """
+    found = Usable([], [], [])
+    for number, one in enumerate(islice(_reactions(path, column, form), limit), 1):
+        if isinstance(one, BadInput):
+            found.refused.append((number, str(one)))
+        else:
+            found.reactions.append(one)
+            found.rows.append(number)
+    if not found.reactions:
+        first = " Row {}: {}".format(*found.refused[0]) if found.refused else ""
+        raise BadInput(f"{path} holds no reaction.{first}", "" if found.refused else "Is it empty?")
+    return found
+
+
+def data_file(name: str | os.PathLike[str]) -> Path:
+    """A user's file, or that of a data set by its whole name or by what stands between the folder and the ending.
+
+    Raises:
+        BadInput: there is neither.
+        DataMissing: the data set is not here.
+    """
+    if Path(name).exists():
+        return Path(name)
+    known = {file.path: Path(file.path).name for one in catalogue().values() for file in one.files}
+    whole = next((path for path, short in known.items() if str(name) in (path, short, short.partition(".")[0])), None)
+    if whole is None:
+        raise BadInput(f"{name} does not exist, and no data set has that name.", "See: tenfold data list.")
+    return locate(whole)
+
+
+def _reactions(path: str | os.PathLike[str], column: str | None, form: str | None) -> Iterator[Reaction | BadInput]:
+    for row in read_rows("-" if str(path) == "-" else data_file(path), column, form):
+        if row.error:
+            yield BadInput(row.error)
+            continue
+        try:
+            if row.atom_map is None:
+                yield reaction_of(row.text)
+            else:
+                sides = split_reaction(row.text)
+                yield Reaction(*_both(sides), sides.reagents, row.atom_map)
+        except BadInput as error:
+            yield error
+
+
+def reaction_of(text: str) -> Reaction:
+    """A reaction SMILES in canonical form.
+
+    Raises:
+        BadInput: it is no reaction, or a side of it is empty or no molecule.
+    """
+    sides = split_reaction(text)
+    reactants, product = _both(sides)
+    reagents = canonical(sides.reagents).split(".") if sides.reagents else []
+    mapped = read_maps(reactants, product) if ATOM_MAP.search(product) else None
+    if mapped is None:
+        return Reaction(_sorted(canonical(reactants).split(".")), canonical(product), _sorted(reagents))
+    return Reaction(
+        ".".join(mapped.reactants), mapped.product, _sorted([*reagents, *mapped.bystanders]), write_atom_map(mapped.atoms)
+    )
+
+
+def _both(sides: ReactionText) -> tuple[str, str]:
+    for side, name in ((sides.reactants, "reactants"), (sides.product, "product")):
+        if not side:
+            raise BadInput(f"The reaction has no {name}.", "Write A>>B or A>R>B.")
+    return sides.reactants, sides.product
+
+
+def _sorted(molecules: Iterable[str]) -> str:
+    return ".".join(sorted(molecules))
 
 
 def mixed(reaction: Reaction) -> str:
@@ -91,6 +200,35 @@ def mixed(reaction: Reaction) -> str:
 def plain_pair(reaction: Reaction, task: Task) -> Pair:
     """Source and target as they stand, canonical, for scoring."""
     return Pair(mixed(reaction), reaction.product) if task == "forward" else Pair(reaction.product, reaction.reactants)
+
+
+def known_pairs(reactions: Sequence[Reaction], task: str, *, reagents: bool = True) -> list[Pair]:
+    """Queries and right answers to score a model on.
+
+    Args:
+        reactions: with known sides.
+        task: "forward" or "retro".
+        reagents: whether a forward model is given them.
+
+    Raises:
+        BadInput: the task is unknown.
+    """
+    if task not in TASKS:
+        raise BadInput(f"task {task!r} is unknown.", f"Use {' or '.join(TASKS)}.")
+    aim: Task = "forward" if task == "forward" else "retro"
+    return [plain_pair(one if reagents else one._replace(reagents=""), aim) for one in reactions]
+
+
+def target_tokens(reactions: Sequence[Reaction], task: Task, vocabulary: Vocabulary) -> list[list[int]]:
+    """What a model of this task would write for known reactions: each target as it stands, and along its source.
+
+    Args:
+        reactions: whose tokens the vocabulary need not all have; a target with another token is left out.
+        task: what is written.
+        vocabulary: of the ids.
+    """
+    texts = [pair.target for one in reactions for pair in (plain_pair(one, task), *aligned_pairs([one], task, workers=1))]
+    return [ids for text in texts if UNKNOWN not in (ids := vocabulary.encode(text, keep_unknown=True))]
 
 
 def with_reagents(reactions: Sequence[Reaction], donors: Sequence[Reaction], seed: int) -> list[Reaction]:

@@ -68,7 +68,7 @@ def decode(
         n: outputs of a query; 1 for the first three.
         max_length: most tokens of an output, BOS and EOS included; never more than the network's positions.
         cache: False computes whole prefixes at every call, as the published code does.
-        draft_length: most tokens of a draft; default: by `Plan`, 6 for "exact", 10 for the paper's.
+        draft_length: most tokens of a draft; default: by `Plan`, 8 for "exact", 10 for the paper's.
         draft_count: drafts of an output verified together; default: by `Plan`, 1 for "exact", 23 for the paper's, 10 for
             "sbs".
         drafter: proposes drafts, default a `SuffixDrafter`; the paper's methods have their own.
@@ -109,6 +109,7 @@ def decode_rows(
     drafter: Drafter | None = None,
     batch_size: int | None = None,
     time_limit: float | None = None,
+    tell: Callable[[int, Answer], None] | None = None,
 ) -> tuple[list[Answer], int]:
     """What `decode` does, with everything that is known of each query.
 
@@ -116,6 +117,7 @@ def decode_rows(
         model: see `decode`, as are the other arguments.
         sources: token ids of each query, with begin and end, without padding.
         max_length: one limit, or one for each query.
+        tell: hears after each call of every query in it: its number, and its answer so far.
 
     Returns:
         The answers in the order of the queries, and how often the decoder was called.
@@ -128,11 +130,11 @@ def decode_rows(
     if not all(sources):
         raise BadInput(f"Query {[bool(source) for source in sources].index(False)} holds no token.")
     rows = min(batch_size or len(sources), len(sources))
-    plan = Plan.of(rows, decoder.network.embedding.weight.device.type, draft_count, draft_length)
+    plan = Plan.of(decoder.network.embedding.weight.device.type, draft_count, draft_length)
     make = _maker(decoding, n, draft_length, draft_count, drafter, plan)
     most = decoder.network.config.positions
     searches = [make(source, min(limit, most)) for source, limit in zip(sources, limits, strict=True)]
-    return run(decoder, sources, searches, batch_size=rows, best=n, time_limit=time_limit)
+    return run(decoder, sources, searches, batch_size=rows, best=n, time_limit=time_limit, tell=tell)
 
 
 def _maker(
@@ -148,7 +150,7 @@ def _maker(
         return lambda source, limit: GreedySearch(limit, ours.start(source), plan.width, plan.pace())
     if decoding == "exact":
         ours = drafter or SuffixDrafter()
-        return lambda source, limit: BeamSearch(source, n, limit, ours, count or 1, length or 6)
+        return lambda source, limit: BeamSearch(source, n, limit, ours, count or 1, length or 8)
     length = length or 10
     if decoding == "speculative-windows":
         count = count or 23

@@ -1,11 +1,11 @@
 """Guesses at how an output goes on, which one call of the decoder verifies. A bad draft costs time, never the result."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tenfold.core.errors import BadInput
-from tenfold.reactions.ngrams import Continuations, NgramTable
+from tenfold.reactions.ngrams import ORDERS, Continuations, NgramTable
 from tenfold.reactions.rings import RingSymbols
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary
 
@@ -30,7 +30,7 @@ class Drafter(Protocol):
 
 
 class RowDrafts(Protocol):
-    """What proposes drafts for one row: fast when each prefix continues the one before, right for any prefix."""
+    """What proposes drafts for one row: fast when each prefix continues one before, right for any prefix."""
 
     def propose(self, prefix: Sequence[int], width: int, length: int) -> list[list[int]]:
         """Guess how the output goes on.
@@ -75,48 +75,63 @@ class SuffixDrafter:
         return _Row(_Copies(symbols, self._separator), self._rings, self._table)
 
 
+class _Place(NamedTuple):
+    """How far an output has followed the query.
+
+    `matches`: place in the query that comes next -> how many symbols match before it. `pointer`: where copying left off.
+    """
+
+    matches: Mapping[int, int]
+    pointer: int
+    is_start: bool
+
+
+class _State(NamedTuple):
+    """What is known of a prefix: its last symbols, the digits' ids of its open rings, its place in the query."""
+
+    symbols: list[int]
+    open_rings: list[int]
+    place: _Place
+
+
 class _Row:
-    """See `RowDrafts`: follows one output through the query."""
+    """See `RowDrafts`: follows the outputs of one query, each from the longest beginning that it has seen."""
 
     def __init__(self, copies: "_Copies", rings: RingSymbols, table: Continuations | None) -> None:
         self._copies, self._rings, self._table = copies, rings, table
-        self._restart()
+        self._states: dict[tuple[int, ...], _State] = {(): _State([], [], _Place({}, 0, True))}
 
     def propose(self, prefix: Sequence[int], width: int, length: int) -> list[list[int]]:
         """See `RowDrafts.propose`."""
         if width < 1 or length < 1:
             return []
-        self._follow(prefix)
-        copies = (self._rings.write(symbols, self._open) for symbols in self._copies.drafts(length))
-        guess, expected = self._guess(length)
-        if expected > self._copies.expected():
+        state = self._follow(tuple(prefix))
+        copies = (self._rings.write(symbols, state.open_rings) for symbols in self._copies.drafts(state.place, length))
+        guess, expected = self._guess(state, length)
+        if expected > self._copies.expected(state.place):
             return distinct(chain([guess], copies), width)
         return distinct(chain(distinct(copies, max(1, width - 1)), [guess], copies), width)
 
-    def _guess(self, length: int) -> tuple[list[int], float]:
+    def _guess(self, state: _State, length: int) -> tuple[list[int], float]:
         """The draft of n-grams, perhaps empty, and how many of its tokens are expected to be right."""
         if self._table is None:
             return [], 0.0
-        symbols, expected = self._table.after(self._symbols, length)
-        return self._rings.write(symbols, self._open), expected
+        symbols, expected = self._table.after(state.symbols, length)
+        return self._rings.write(symbols, state.open_rings), expected
 
-    def _restart(self) -> None:
-        self._seen: list[int] = []
-        self._symbols: list[int] = []
-        self._open: list[int] = []
-        self._copies.restart()
-
-    def _follow(self, prefix: Sequence[int]) -> None:
-        """Read what the prefix adds to the one before, or all of it if it is another."""
-        if list(prefix[: len(self._seen)]) != self._seen:
-            self._restart()
-        added = list(prefix[len(self._seen) :])
-        symbols = self._rings.read(added, self._open)
-        self._seen += added
-        self._symbols += symbols
-        for symbol in symbols:
+    def _follow(self, prefix: tuple[int, ...]) -> _State:
+        """Read what the prefix adds to the longest one before that begins it."""
+        known = next(count for count in range(len(prefix), -1, -1) if prefix[:count] in self._states)
+        state = self._states[prefix[:known]]
+        if known == len(prefix):
+            return state
+        open_rings, place = list(state.open_rings), state.place
+        added = self._rings.read(prefix[known:], open_rings)
+        for symbol in added:
             if symbol != BOS:
-                self._copies.advance(symbol)
+                place = self._copies.after(place, symbol)
+        found = self._states[prefix] = _State([*state.symbols, *added][-ORDERS[-1] :], open_rings, place)
+        return found
 
 
 class _Copies:
@@ -132,42 +147,35 @@ class _Copies:
         starts = [0, *ends[:-1]]
         lengths = {start: end - start for start, end in zip(starts, ends, strict=True)}
         self._starts = sorted(starts, key=lambda start: -lengths[start])
-        self.restart()
 
-    def restart(self) -> None:
-        """Nothing has been written yet."""
-        # Place in the query that comes next -> how many symbols match before it.
-        self._matches: dict[int, int] = {}
-        self._pointer, self._at_start = 0, True
-
-    def advance(self, symbol: int) -> None:
-        """The output got this symbol."""
-        before, pointer = self._matches, self._pointer
-        self._at_start = False
-        self._matches = matches = {place: before.get(place - 1, 0) + 1 for place in self._places.get(symbol, ())}
+    def after(self, place: _Place, symbol: int) -> _Place:
+        """The output gets this symbol."""
+        before, pointer = place.matches, place.pointer
+        matches = {start: before.get(start - 1, 0) + 1 for start in self._places.get(symbol, ())}
         most = max(matches.values(), default=0)
         if most > 1:
-            tied = [place for place, length in matches.items() if length == most]
-            self._pointer = tied[0] if len(tied) == 1 else min(tied, key=lambda place: abs(place - pointer))
+            tied = [start for start, length in matches.items() if length == most]
+            pointer = tied[0] if len(tied) == 1 else min(tied, key=lambda start: abs(start - place.pointer))
         elif pointer + 1 in matches:
-            self._pointer = pointer + 1
+            pointer += 1
+        return _Place(matches, pointer, False)
 
-    def expected(self) -> float:
+    def expected(self, place: _Place) -> float:
         """How good the best copy is, on the scale of `Continuations.after`."""
-        if self._at_start:
+        if place.is_start:
             return _AT_START
-        return _EXPECTED[min(max(self._matches.values(), default=0), len(_EXPECTED) - 1)]
+        return _EXPECTED[min(max(place.matches.values(), default=0), len(_EXPECTED) - 1)]
 
-    def drafts(self, length: int) -> Iterator[list[int]]:
+    def drafts(self, place: _Place, length: int) -> Iterator[list[int]]:
         """Copies of the query, the best first."""
-        if self._at_start:
-            places = self._starts
+        if place.is_start:
+            starts = self._starts
         else:
-            matches, pointer = self._matches, self._pointer
-            places = sorted(matches, key=lambda place: (-matches[place], abs(place - pointer)))
-            places += [pointer, pointer + 1]  # something was put in, or replaced
-        for place in places:
-            yield self._copy(place, length)
+            matches, pointer = place.matches, place.pointer
+            starts = sorted(matches, key=lambda start: (-matches[start], abs(start - pointer)))
+            starts += [pointer, pointer + 1]  # something was put in, or replaced
+        for start in starts:
+            yield self._copy(start, length)
 
     def _copy(self, place: int, length: int) -> list[int]:
         """The query from a place to the end of its molecule."""

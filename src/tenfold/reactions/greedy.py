@@ -34,7 +34,7 @@ class GreedySearch:
         self._last = self.tree.root
         self._drafted = 0
 
-    def wanted(self) -> list[Node]:
+    def wanted(self, rows: int = 1) -> list[Node]:
         """See `batching.Search.wanted`."""
         if self._last.best:
             self._accept()
@@ -45,7 +45,7 @@ class GreedySearch:
         # The network's own token comes behind a draft, so a longer one would be for nothing.
         room = self._max_length - len(self._ids) - 1
         if self._drafts and self._pace and room > 0:
-            length = min(room, self._pace.length)
+            length = min(room, self._pace.among(rows))
             proposed = self._drafts.propose(self._ids, self._width, length)
             self._drafted = max(map(len, proposed), default=0)
             grow(self._last, proposed, nodes)

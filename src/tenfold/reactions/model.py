@@ -5,14 +5,15 @@ import os
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from tenfold.core.console import say, torch_device
 from tenfold.core.errors import BadInput, TenfoldError
+from tenfold.reactions.bounded import decode_within
 from tenfold.reactions.confidence import Calibration, merge
 from tenfold.reactions.copying import Span, copied_spans
 from tenfold.reactions.drafting import SuffixDrafter
@@ -23,7 +24,11 @@ from tenfold.reactions.rings import RingSymbols
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary, tokenize
 
 if TYPE_CHECKING:
+    from tenfold.reactions.batching import Answer
+    from tenfold.reactions.cached import CachedDecoder
     from tenfold.reactions.network import Transformer
+
+    Tell = Callable[[str, Answer], None]
 
 __all__ = ["GREEDY", "SEARCHES", "Asked", "Model", "Prediction", "Stored", "load"]
 
@@ -31,6 +36,7 @@ GREEDY = ("greedy", "speculative", "speculative-windows")
 SEARCHES = ("beam", "exact", "sbs")
 _DRAFTED = ("speculative", "exact")
 _BATCHES_TOGETHER = 8
+_TIMED_OUT = "The time limit came first; this is the best so far."
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class Asked:
         draft_count: drafts of a call; None chooses.
         strip_salts: leave counter-ions out of the query.
         keep_unknown: give a token that the model does not know as unknown, with a note, instead of refusing.
+        time_limit: seconds for a query, or for those of a batch together, after which the best so far is answered, with a
+            note; such answers depend on the machine. None: as long as it takes.
     """
 
     decoding: str = "speculative"
@@ -85,6 +93,7 @@ class Asked:
     draft_count: int | None = None
     strip_salts: bool = False
     keep_unknown: bool = False
+    time_limit: float | None = None
 
     def check(self, vocabulary: int, positions: int) -> None:
         """See that a model of so many tokens and positions can answer so.
@@ -103,6 +112,8 @@ class Asked:
         for name, (value, limit) in most.items():
             if value is not None and not 1 <= value <= limit:
                 raise BadInput(f"{name} is {value}; it must be from 1 to {limit}.")
+        if self.time_limit is not None and not 0 < self.time_limit < math.inf:
+            raise BadInput(f"time_limit is {self.time_limit}; it must be a number of seconds above 0.")
 
     def options(self) -> dict[str, Any]:
         """Arguments of `decode`."""
@@ -129,13 +140,21 @@ class Decoder(Protocol):
     ) -> tuple[Sequence[Any], int]: ...
 
 
-def load(name_or_folder: str | os.PathLike[str], *, device: str = "cpu", remember: int = 4096) -> "Model":
+def load(
+    name_or_folder: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    remember: int = 4096,
+    drafts: str | os.PathLike[str] | None = None,
+) -> "Model":
     """A model that ships with tenfold, or one that was trained or converted.
 
     Args:
         name_or_folder: "forward", "retro" or a folder.
         device: cpu, cuda, cuda:N or auto.
         remember: answers that are kept, so that a repeated question costs nothing; 0 = none.
+        drafts: an .npz file of n-grams of your own known reactions, drafted from before what the folder and this package
+            hold; answers stay the same, and come sooner where they are like those reactions.
 
     Raises:
         BadInput: there is no such model, its files are damaged or do not belong together, or the device is not here.
@@ -145,10 +164,12 @@ def load(name_or_folder: str | os.PathLike[str], *, device: str = "cpu", remembe
     device = torch_device(device)
     stored = weights.read(name_or_folder)
     folder = weights.find(name_or_folder)
-    drafts = folder / weights.DRAFTS
+    files = [] if drafts is None else [Path(drafts)]
+    if (folder / weights.DRAFTS).is_file():
+        files.append(folder / weights.DRAFTS)
     return Model(
         stored, source=str(name_or_folder), device=device, remember=remember, calibration=Calibration.read(folder),
-        draft_table=NgramTable.load(drafts) if drafts.is_file() else None,
+        draft_tables=tuple(map(NgramTable.load, files)), drafts="" if drafts is None else str(drafts),
     )  # fmt: skip
 
 
@@ -159,7 +180,7 @@ class Model:
         card: what the model is, what it was trained on, and its held-out numbers.
         task: "forward" or "retro".
         source: the name or folder it was loaded from; empty if it was made in memory.
-        draft_table: n-grams of the user's own reactions; None: those that are shipped for the task.
+        drafts: the file of the user's n-grams, or empty.
     """
 
     def __init__(
@@ -170,7 +191,8 @@ class Model:
         device: str = "cpu",
         remember: int = 4096,
         calibration: Calibration | None = None,
-        draft_table: NgramTable | None = None,
+        draft_tables: Sequence[NgramTable] = (),
+        drafts: str = "",
         decoder: Decoder | None = None,
     ) -> None:
         size = stored.network.config.vocabulary_size
@@ -181,7 +203,7 @@ class Model:
         self.vocabulary, self.card = stored.vocabulary, stored.card
         self.task = str(stored.card.get("task", "forward"))
         self.source, self.device, self.calibration = source, device, calibration
-        self.draft_table = draft_table
+        self.drafts, self._draft_tables = drafts, draft_tables
         self._rings = RingSymbols(stored.vocabulary)
         self._remember = remember
         self._known: OrderedDict[tuple[str, Asked], list[Prediction]] = OrderedDict()
@@ -252,13 +274,17 @@ class Model:
         found = self._all(_listed(smiles), Asked(search, n, **options), batch_size, isinstance(smiles, str))
         return found[0] if isinstance(smiles, str) else found
 
-    def answers(self, texts: Sequence[str], asked: Asked, batch_size: int = 64) -> list[list[Prediction] | BadInput]:
+    def answers(
+        self, texts: Sequence[str], asked: Asked, batch_size: int = 64, tell: "Tell | None" = None
+    ) -> list[list[Prediction] | BadInput]:
         """Answers to each text, or the reason why there are none: one bad text does not end the others.
 
         Args:
             texts: molecules or reactions as SMILES; equal ones are computed once.
             asked: how.
             batch_size: queries at once, of similar length.
+            tell: hears after each call of the decoder of every query in it: its canonical SMILES, and its answer so far;
+                what is remembered takes no call.
 
         Raises:
             BadInput: an option is out of range.
@@ -270,11 +296,11 @@ class Model:
         wanted = dict.fromkeys(query.smiles for query in queries.values() if isinstance(query, Query))
         found = {smiles: self._recall(smiles, asked) for smiles in wanted}
         fresh = [smiles for smiles, known in found.items() if known is None]
-        for smiles, predictions in self._compute(fresh, asked, batch_size):
+        for smiles, predictions in self._compute(fresh, asked, batch_size, tell):
             found[smiles] = predictions
             self._keep(smiles, asked, predictions)
         return [
-            query if isinstance(query, BadInput) else [replace(one, notes=query.notes) for one in found[query.smiles] or []]
+            query if isinstance(query, BadInput) else [_noted(one, query) for one in found[query.smiles] or []]
             for query in map(queries.__getitem__, texts)
         ]
 
@@ -324,19 +350,21 @@ class Model:
         return known
 
     def _keep(self, smiles: str, asked: Asked, predictions: list[Prediction]) -> None:
-        if self._remember:
+        if self._remember and not any(_TIMED_OUT in one.notes for one in predictions):
             self._known[smiles, asked] = predictions
             while len(self._known) > self._remember:
                 self._known.popitem(last=False)
 
-    def _compute(self, smiles: Sequence[str], asked: Asked, batch_size: int) -> Iterator[tuple[str, list[Prediction]]]:
+    def _compute(
+        self, smiles: Sequence[str], asked: Asked, batch_size: int, tell: "Tell | None"
+    ) -> Iterator[tuple[str, list[Prediction]]]:
         """Queries of similar length together; where the memory does not suffice, half as many at a time from then on."""
         left = sorted(smiles, key=lambda one: len(tokenize(one)))
         while left:
-            # More than a batch, for the decoder begins a new query whenever one ends.
-            group = left[: _BATCHES_TOGETHER * batch_size]
+            # More than a batch, for the decoder begins a new query whenever one ends; a limit of time is a batch's.
+            group = left[: batch_size * (_BATCHES_TOGETHER if asked.time_limit is None else 1)]
             try:
-                found = self._group(group, asked, batch_size)
+                found = self._group(group, asked, batch_size, tell)
             except (RuntimeError, MemoryError) as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -349,13 +377,15 @@ class Model:
             yield from zip(group, found, strict=True)
             left = left[len(group) :]
 
-    def _group(self, group: Sequence[str], asked: Asked, batch_size: int) -> list[list[Prediction]]:
+    def _group(self, group: Sequence[str], asked: Asked, batch_size: int, tell: "Tell | None") -> list[list[Prediction]]:
         begun = time.perf_counter()
         sources = [self.numbers(one) for one in group]
-        options = asked.options()
+        options = {**asked.options(), **_hearing(group, tell)}
         if asked.decoding in _DRAFTED:
             options["drafter"] = self.drafter
-        answers, _ = self._decode()(self.network, sources, batch_size=batch_size, **options)
+        network: Any = self._laid_out if asked.cache and self._decoder is None else self.network
+        decode: Any = partial(self._decode(), network, sources, batch_size=batch_size)
+        answers = decode(**options)[0] if asked.time_limit is None else decode_within(decode, asked.time_limit, **options)
         share = (time.perf_counter() - begun) * 1000 / len(group)
         return [self._predictions(query, answer, share) for query, answer in zip(group, answers, strict=True)]
 
@@ -366,14 +396,21 @@ class Model:
         return self._decoder or usual
 
     @cached_property
+    def _laid_out(self) -> "CachedDecoder":
+        """The network as the decoders with a cache need it, made once: a model's weights do not change."""
+        from tenfold.reactions.cached import CachedDecoder
+
+        return CachedDecoder(self.network)
+
+    @cached_property
     def drafter(self) -> SuffixDrafter:
         """Drafts for this model: copies of the query, and what usually follows in the outputs of its task."""
-        return SuffixDrafter(self.vocabulary, self.draft_table or NgramTable.shipped(self.task))
+        return SuffixDrafter(self.vocabulary, reduce(NgramTable.over, [*self._draft_tables, NgramTable.shipped(self.task)]))
 
     def _predictions(self, query: str, answer: Any, share: float) -> list[Prediction]:
         texts = [self.vocabulary.decode(one.ids) for one in answer.hypotheses]
         scores = [float(one.log_probability) for one in answer.hypotheses]
-        source = self.numbers(query)[1:-1]
+        source, is_timed_out = self.numbers(query)[1:-1], answer.is_timed_out
         probabilities = self._probabilities(texts, scores, len(source))
         return [
             Prediction(
@@ -385,6 +422,7 @@ class Model:
                 valid=canonical_form(text) != "",
                 truncated=not one.is_complete,
                 milliseconds=share,
+                notes=(_TIMED_OUT,) if is_timed_out else (),
             )
             for rank, (text, score, probability, one) in enumerate(
                 zip(texts, scores, probabilities, answer.hypotheses, strict=True)
@@ -408,8 +446,23 @@ class Model:
         return found
 
 
+def _noted(answer: Prediction, query: Query) -> Prediction:
+    return replace(answer, notes=(*query.notes, *answer.notes))
+
+
 def _listed(smiles: str | Sequence[str]) -> Sequence[str]:
     return [smiles] if isinstance(smiles, str) else smiles
+
+
+def _hearing(group: Sequence[str], tell: "Tell | None") -> dict[str, Any]:
+    """The option of the decoder, which knows queries by their number, that tells of them by their SMILES."""
+    if tell is None:
+        return {}
+
+    def heard(number: int, answer: "Answer") -> None:
+        tell(group[number], answer)
+
+    return {"tell": heard}
 
 
 def _as_written(token: str, text: str) -> str:

@@ -10,13 +10,25 @@ from tenfold.core.errors import BadInput
 from tenfold.reactions.equality import canonical_form
 from tenfold.reactions.tokens import tokenize
 
-__all__ = ["LONGEST", "Query", "ReactionText", "canonical", "check_tokens", "is_salt", "read_query", "split_reaction"]
+__all__ = [
+    "ATOM_MAP",
+    "LONGEST",
+    "Query",
+    "ReactionText",
+    "canonical",
+    "check_tokens",
+    "is_salt",
+    "read_query",
+    "split_reaction",
+]
 
 LONGEST = 20_000
 """Characters of a SMILES; RDKit's time rises faster than the length."""
 
+ATOM_MAP = re.compile(r":[0-9]+\]")
+"""The map number at the end of a bracket atom."""
+
 _STABLE_WITHIN = 5
-_ATOM_MAP = re.compile(r":[0-9]+\]")
 _UNCLOSED, _DUPLICATE = re.compile("unclosed ring"), re.compile(r"ring closure (\d+) duplicates bond")
 _RING = re.compile(r"%\(\d+\)|%\d\d|\d")
 _PLACE = re.compile(r"around position (\d+)")
@@ -69,7 +81,7 @@ def read_query(text: str, task: str, *, strip_salts: bool = False) -> Query:
         text = _side(split_reaction(text), task, notes)
     if not text:
         raise BadInput("The line is empty.")
-    if _ATOM_MAP.search(text):
+    if ATOM_MAP.search(text):
         notes.append("Atom maps were removed.")
     parts = canonical(text).split(".")
     if any("*" in part for part in parts):
@@ -211,13 +223,13 @@ def _rdkit_says(smiles: str) -> str:
     log = logging.getLogger("rdkit")
     with _LOGS:
         propagates, log.propagate = log.propagate, False
-        log.addHandler(handler)
+        before, log.handlers = log.handlers, [handler]  # RDKit's own writes to the terminal
         rdBase.LogToPythonLogger()
         try:
             Chem.MolFromSmiles(smiles)
         finally:
             rdBase.LogToCppStreams()
-            log.removeHandler(handler)
+            log.handlers = before
             log.propagate = propagates
     return "\n".join(words)
 

@@ -247,8 +247,10 @@ class Attention(nn.Module):
 
 def sinusoids(length: int, width: int) -> Float[Tensor, "length width"]:
     """Positions of Vaswani et al. 2017: sine in the even columns, cosine in the odd ones."""
-    frequency = torch.exp(torch.arange(0, width, 2, dtype=torch.float64) * (-math.log(10_000.0) / width))
-    angle = torch.arange(length, dtype=torch.float64)[:, None] * frequency
+    # Numbers even where a network is made on the device "meta".
+    exact = {"dtype": torch.float64, "device": "cpu"}
+    frequency = torch.exp(torch.arange(0, width, 2, **exact) * (-math.log(10_000.0) / width))
+    angle = torch.arange(length, **exact)[:, None] * frequency
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).float()
 
 

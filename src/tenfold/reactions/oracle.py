@@ -1,16 +1,18 @@
 """How many calls of the decoder a drafter needs if the model is always right: drafts without a network."""
 
+import os
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from tenfold.core.errors import BadInput
+from tenfold.core.progress import track
 from tenfold.reactions.drafting import Drafter, SuffixDrafter
 from tenfold.reactions.ngrams import NgramTable
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary
 
-__all__ = ["Replay", "ReplayDecoding", "replay"]
+__all__ = ["Drafted", "Replay", "ReplayDecoding", "compare_drafters", "replay"]
 
 ReplayDecoding = Literal["greedy", "speculative", "speculative-windows"]
 _LONGEST = 40
@@ -74,6 +76,49 @@ def replay(
     if drafter is None:
         drafter = SuffixDrafter(vocabulary, (table or NgramTable.shipped("forward")) if vocabulary else None)
     return _drafted(queries, answers, drafter, draft_count or drafts, draft_length or _LONGEST)
+
+
+class Drafted(NamedTuple):
+    """What one way of drafting needs: see `Replay`; `fewer` is how many times fewer calls than without drafts."""
+
+    drafter: str
+    calls: float
+    fewer: float
+    tokens_per_call: float
+
+
+def compare_drafters(
+    pairs: Sequence[tuple[str, str]], task: str, drafts: str | os.PathLike[str] | None = None
+) -> list[Drafted]:
+    """Ways of drafting side by side on known reactions (spec section 6, table a).
+
+    Args:
+        pairs: (query, answer), as SMILES.
+        task: "forward" or "retro": whose shipped n-grams are used.
+        drafts: a table of the user's n-grams, used above the shipped ones in one more row.
+
+    Raises:
+        BadInput: there are no pairs, or the table cannot be read.
+    """
+    sources, targets = [query for query, _ in pairs], [answer for _, answer in pairs]
+    vocabulary, table = Vocabulary.of([*sources, *targets]), NgramTable.shipped(task)
+    ways: list[tuple[str, dict[str, Any]]] = [
+        ("none", {"decoding": "greedy"}),
+        ("23 windows of 10, the paper's", {"decoding": "speculative-windows", "draft_length": 10}),
+        ("23 windows of 17, the paper's best", {"decoding": "speculative-windows", "draft_length": 17}),
+        ("1 copy", {"draft_count": 1, "drafter": SuffixDrafter(vocabulary)}),
+        ("3 copies", {"draft_count": 3, "drafter": SuffixDrafter(vocabulary)}),
+        ("1 copy, 1 of n-grams", {"drafts": 2, "table": table}),
+        ("3 copies, 1 of n-grams", {"drafts": 4, "table": table}),
+    ]
+    if drafts is not None:
+        ways.append(("3 copies, 1 of your n-grams", {"drafts": 4, "table": NgramTable.load(drafts).over(table)}))
+    found: list[Drafted] = []
+    for name, how in track(ways, "Replaying"):
+        one = replay(sources, targets, vocabulary=vocabulary, **how)
+        plain = found[0].calls if found else one.calls
+        found.append(Drafted(name, one.calls, plain / one.calls, one.tokens_per_call))
+    return found
 
 
 def _ids(rows: Sequence[str] | Sequence[Sequence[int]], vocabulary: Vocabulary | None) -> list[list[int]]:

@@ -44,20 +44,22 @@ class SpeculativeBeamSearch:
         self._width, self._length = width, length
         self._beams = [_Beam(0.0, self.tree.root, False, ())]
 
-    def wanted(self) -> list[Node]:
+    def wanted(self, rows: int = 1) -> list[Node]:
         """See `batching.Search.wanted`."""
-        if self.tree.root.best:
-            self._beams = self._chosen()
-        alive = [beam for beam in self._beams if not beam.is_over]
-        self._forget(alive)
+        del rows
         nodes: list[Node] = []
-        for place, beam in enumerate(self._beams):
-            if not beam.is_over:
-                room = min(self._length, self._max_length - beam.node.depth - 2)
-                drafts = self._drafts.propose(beam.node.prefix(), self._width, room) if room > 0 else []
-                self._beams[place] = beam._replace(drafts=drafts)
-                want(beam.node, nodes)
-                grow(beam.node, drafts, nodes)
+        # An end may have been verified already, in a draft of another beam: then there is nothing to compute yet.
+        while not nodes and not (self.tree.root.best and all(beam.is_over for beam in self._beams)):
+            if self.tree.root.best:
+                self._beams = self._chosen()
+            self._forget([beam for beam in self._beams if not beam.is_over])
+            for place, beam in enumerate(self._beams):
+                if not beam.is_over:
+                    room = min(self._length, self._max_length - beam.node.depth - 2)
+                    drafts = self._drafts.propose(beam.node.prefix(), self._width, room) if room > 0 else []
+                    self._beams[place] = beam._replace(drafts=drafts)
+                    want(beam.node, nodes)
+                    grow(beam.node, drafts, nodes)
         return nodes
 
     def hypotheses(self) -> list[Hypothesis]:
@@ -101,10 +103,10 @@ class SpeculativeBeamSearch:
         return path
 
     def _forget(self, alive: Sequence[_Beam]) -> None:
-        """Leave to the cache only the beams' own prefixes."""
+        """Leave to the cache only the beams' own prefixes, with the ends that have been verified already."""
         living: set[int] = set()
         for beam in alive:
-            place = beam.node.parent
+            place = beam.node if beam.node.best else beam.node.parent
             while place and place.slot not in living:
                 living.add(place.slot)
                 place = place.parent

@@ -29,9 +29,11 @@ __all__ = [
     "NBest",
     "Outcome",
     "RankShares",
+    "RoundTrip",
     "Timing",
     "TopK",
     "evaluate",
+    "round_trip",
     "score",
     "summarize",
     "time_batches",
@@ -147,6 +149,58 @@ class Evaluation:
             found[name] = None if value is None else value._asdict()
         return found
 
+    def lines(self) -> list[str]:
+        """The result in words: accuracies with their intervals, what is wrong with answers by rank, cost."""
+        words = [f"{self.scored} of {self.rows} reactions scored"]
+        words += [f"top-{k}: {_share(accuracy)}, MaxFrag {_share(fragment)}" for k, accuracy, fragment in self.top]
+        shown = [one for one in self.ranks if one.rank in TOP and one.candidates]
+        words += [
+            f"rank {one.rank}: {one.invalid:.1%} invalid, {one.empty:.1%} empty, {one.duplicate:.1%} duplicates"
+            for one in shown
+        ]
+        words.append(
+            f"{self.calls.mean:.1f} calls a reaction, {self.acceptance.mean:.0%} of tokens accepted from drafts, "
+            f"{self.seconds.mean * 1000:.1f} ms"
+        )
+        if self.round_trip is not None and self.coverage is not None:
+            words.append(f"round trip: {_share(self.round_trip)} of first answers, {_share(self.coverage)} of queries")
+        return words
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """Answers that a forward model turns into their query again.
+
+    Attributes:
+        outcomes: one a query; `returned` and `answers` say which.
+        failed: queries that could not be used.
+        first: share of first answers from which the forward model makes the query.
+        coverage: share of queries of which some answer does so (Schwaller et al. 2020).
+    """
+
+    outcomes: tuple[Outcome, ...]
+    failed: int
+    first: Interval
+    coverage: Interval
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        rows = [
+            {
+                "row": one.row,
+                "answers": one.answers,
+                "returned": [letter == "1" for letter in one.returned],
+                "error": one.error,
+            }
+            for one in self.outcomes
+        ]
+        return {"first": self.first._asdict(), "coverage": self.coverage._asdict(), "failed": self.failed, "rows": rows}
+
+    def sentence(self) -> str:
+        """The result in words."""
+        first, some = _share(self.first), _share(self.coverage)
+        return f"The first answer leads back to the product for {first} of the products, some answer for {some}."
+
 
 class Timing(NamedTuple):
     """Seconds and calls of one batch size, per reaction, the best of the repeats."""
@@ -182,6 +236,30 @@ def evaluate(
         BadInput: n or batch_size below 1, no rows, none that can be scored, or the folder is another run's.
     """
     return summarize(score(model, rows, n, search=search, batch_size=batch_size, forward=forward, folder=folder), n)
+
+
+def round_trip(
+    model: NBest, forward: NBest, products: Sequence[str], n: int = 10, *, search: str = "exact", batch_size: int = 1
+) -> RoundTrip:
+    """Reactants of products, and whether a forward model makes the products of them again; no right answers are needed.
+
+    Args:
+        model: of retrosynthesis; anything with `nbest`, as is the other.
+        forward: of products.
+        products: SMILES.
+        n: candidates for each product.
+        search: "exact", "beam" or "sbs", handed on to the model.
+        batch_size: queries at once, handed on to the model.
+
+    Raises:
+        BadInput: n or batch_size below 1, or none of the products can be used.
+    """
+    # A product stands in for the right answer that is not known: rank and hits mean nothing, what returns does.
+    rows = [(product, product) for product in products]
+    outcomes = score(model, rows, n, search=search, batch_size=batch_size, forward=forward)
+    found = summarize(outcomes, n)
+    nothing = _mean([False])
+    return RoundTrip(tuple(outcomes), found.failed, found.round_trip or nothing, found.coverage or nothing)
 
 
 def score(
@@ -357,10 +435,11 @@ class _Job:
         )
 
     def _returned(self, query: str, forms: Sequence[str]) -> str:
-        """Which candidates the forward model turns into the query again."""
+        """Which candidates the forward model turns into the query again; one that holds the query itself makes nothing."""
         if self.forward is None:
             return ""
-        wanted = [form for form in dict.fromkeys(forms) if form]
+        whole = set(query.split("."))
+        wanted = [form for form in dict.fromkeys(forms) if form and not whole <= set(form.split("."))]
         made = {form for form, product in zip(wanted, _products(self.forward, wanted), strict=True) if product == query}
         return "".join("1" if form in made else "0" for form in forms)
 
@@ -372,6 +451,10 @@ def _products(forward: NBest, reactants: list[str]) -> list[str]:
     except TenfoldError:
         return [""] if len(reactants) == 1 else [product for one in reactants for product in _products(forward, [one])]
     return [canonical_form(answers[0].smiles) if answers else "" for answers in found]
+
+
+def _share(value: Interval) -> str:
+    return f"{value.mean:.1%} [{value.low:.1%}, {value.high:.1%}]"
 
 
 def _rank(wanted: str, found: Sequence[str]) -> int:

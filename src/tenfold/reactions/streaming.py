@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -21,8 +22,8 @@ from typing import Any, BinaryIO, NamedTuple
 from tenfold.core.console import say
 from tenfold.core.errors import BadInput
 from tenfold.core.files import append_line, cannot_write, make_folder, read_lines
-from tenfold.core.parallel import parallel_map
-from tenfold.core.progress import Meter, meter
+from tenfold.core.parallel import cluster, parallel_map
+from tenfold.core.progress import meter
 from tenfold.reactions.model import Asked, Model, Prediction, load
 from tenfold.reactions.tables import Row, header, write_rows, writing_form
 from tenfold.reactions.tokens import tokenize
@@ -53,6 +54,15 @@ class Streamed:
     calls: int
     acceptance: float
 
+    def sentence(self) -> str:
+        """The result in words."""
+        fresh = self.rows - self.resumed
+        before = f", {self.resumed} of them before" if self.resumed else ""
+        return (
+            f"{self.rows} rows{before}, {self.failed} failed, {fresh / max(self.seconds, 1e-9):,.0f} rows/s, "
+            f"{self.acceptance:.0%} accepted."
+        )
+
 
 class _Chunk(NamedTuple):
     """A chunk's answers: the text that is written, and the numbers that are summed."""
@@ -65,6 +75,18 @@ class _Chunk(NamedTuple):
     errors: list[str]
 
 
+class _Place(NamedTuple):
+    """Where a worker loads the model from, and onto which device."""
+
+    source: str
+    device: str
+    drafts: str
+
+    @classmethod
+    def of(cls, model: Model) -> "_Place":
+        return cls(model.source, model.device, model.drafts)
+
+
 def stream(
     rows: Iterable[Row],
     out: str | os.PathLike[str],
@@ -75,12 +97,11 @@ def stream(
     workers: int = 1,
     engine: str = "local",
     chunk: int = CHUNK,
-    total: int | None = None,
 ) -> Streamed:
     """Answer all rows of a file into another.
 
     Args:
-        rows: of `tables.read_rows`.
+        rows: of `tables.read_rows`, which know how far the file is read, for the time left; or any.
         out: .csv, .tsv or .jsonl, perhaps with .gz; replaced when all is done.
         model: what answers. With several workers each loads it again from where it came.
         asked: how.
@@ -88,7 +109,6 @@ def stream(
         workers: processes.
         engine: "local" or "ray".
         chunk: rows that are kept in memory, sorted by length, and saved together.
-        total: number of rows, for the time left; None = unknown.
 
     Raises:
         BadInput: an option is out of range, or OUT.part is another job's.
@@ -102,22 +122,22 @@ def stream(
     if is_spread and not model.source:
         raise BadInput("A model that was made in memory answers in one process.", "Write it to a folder and load that.")
     job = {"model": _digest(json.dumps(dict(model.card), default=str, sort_keys=True)), "chunk": chunk, **asdict(asked)}
-    begun = time.monotonic()
     with _Output(Path(out), job) as output:
         left = output.skip(_chunks(rows, chunk))
-        resumed = output.rows
-        if resumed:
-            say(f"Going on after row {resumed}, which {output.part.name} holds.")
+        if output.rows:
+            say(f"Going on after row {output.rows}, which {output.part.name} holds.")
+        pace = _Pace(rows, output)
         if is_spread:
-            answer = partial(_answer_elsewhere, model.source, model.device, asked, batch_size)
-            _spread(answer, left, output, workers, engine)
+            answer = partial(_answer_elsewhere, _Place.of(model), asked, batch_size)
+            _spread(answer, left, output, pace, workers, engine)
         else:
-            with meter("Rows", total) as live:
+            with meter("Rows", None) as live:
+                live.update(output.rows)
                 for part in left:
                     output.add(part, _answer(model, asked, batch_size, part, output.form))
-                    _show(live, output, resumed, time.monotonic() - begun)
+                    live.update(output.rows, pace.note(), pace.total())
         output.finish()
-    return output.summary(resumed, time.monotonic() - begun)
+    return output.summary(pace.resumed, pace.seconds())
 
 
 def answered(
@@ -167,26 +187,60 @@ def _answer(model: Model, asked: Asked, batch_size: int, rows: Sequence[Row], fo
     return _Chunk("".join(parts), len(rows), len(errors), calls, tokens, errors[:_NAMED_ERRORS])
 
 
-def _answer_elsewhere(source: str, device: str, asked: Asked, batch_size: int, work: tuple[list[Row], str]) -> _Chunk:
+def _answer_elsewhere(place: _Place, asked: Asked, batch_size: int, work: tuple[list[Row], str]) -> _Chunk:
     rows, form = work
-    return _answer(_loaded(source, device), asked, batch_size, rows, form)
+    return _answer(_loaded(place), asked, batch_size, rows, form)
 
 
 @lru_cache(maxsize=1)
-def _loaded(source: str, device: str) -> Model:
+def _loaded(place: _Place) -> Model:
     import torch
 
     torch.set_num_threads(1)
-    return load(source, device=device)
+    return load(place.source, device=place.device, drafts=place.drafts or None)
 
 
-def _spread(answer: Any, left: Iterator[list[Row]], output: "_Output", workers: int, engine: str) -> None:
+def _spread(
+    answer: Any, left: Iterator[list[Row]], output: "_Output", pace: "_Pace", workers: int, engine: str
+) -> None:  # fmt: skip
     """Some chunks for each process at a time, so that no more are held than are being answered."""
-    while wave := list(islice(left, 4 * workers)):
-        title = f"Rows from {wave[0][0].number}"
-        work = [(part, output.form) for part in wave]
-        for part, made in zip(wave, parallel_map(answer, work, engine=engine, workers=workers, title=title), strict=True):
-            output.add(part, made)
+    with cluster(engine):
+        while wave := list(islice(left, 4 * workers)):
+            title = f"Rows from {wave[0][0].number} ({pace.left()}, {pace.note()}), chunks"
+            work = [(part, output.form) for part in wave]
+            made = parallel_map(answer, work, engine=engine, workers=workers, title=title)
+            for part, one in zip(wave, made, strict=True):
+                output.add(part, one)
+
+
+class _Pace:
+    """How fast it goes, and how much is left by the share of the input that has been read."""
+
+    def __init__(self, rows: Iterable[Row], output: "_Output") -> None:
+        self.resumed = output.rows
+        self._output, self._begun = output, time.monotonic()
+        self._share: Any = getattr(rows, "share_read", lambda: None)
+
+    def seconds(self) -> float:
+        return time.monotonic() - self._begun
+
+    def total(self) -> float | None:
+        """How many rows the file probably has."""
+        share = self._share()
+        return None if not share else max(self._output.rows, round(self._output.rows / share))
+
+    def rate(self) -> float:
+        """Rows a second."""
+        return (self._output.rows - self.resumed) / max(self.seconds(), 1e-9)
+
+    def left(self) -> str:
+        total, rate = self.total(), self.rate()
+        if total is None or rate == 0:
+            return "time left unknown"
+        return f"{timedelta(seconds=round((total - self._output.rows) / rate))} left"
+
+    def note(self) -> str:
+        return f"{self.rate():,.0f} rows/s, {self._output.acceptance():.0%} accepted, {self._output.failed} failed"
 
 
 class _Output:
@@ -284,11 +338,6 @@ def _chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     rows = iter(rows)
     while part := list(islice(rows, size)):
         yield part
-
-
-def _show(live: Meter, output: _Output, resumed: int, seconds: float) -> None:
-    rate = (output.rows - resumed) / max(seconds, 1e-9)
-    live.update(output.rows, f"{rate:,.0f} rows/s, {output.acceptance():.0%} accepted, {output.failed} failed")
 
 
 def _digest(value: Any) -> str:

@@ -87,11 +87,15 @@ class PrefixTree:
         del self.nodes[first:]
         for node in before:
             node.visible = 0
+        # What is still to be moved is where it was: all moves are carried out at once.
+        pending = {goal: origin for origin, goal in self.moves}
+        self.moves = [(origin, goal) for origin, goal in self.moves if goal < first]
         for node in kept:
             slot = len(self.nodes)
-            if node.slot != slot:
-                self.moves.append((node.slot, slot))
-                node.slot = slot
+            origin = pending.get(node.slot, node.slot)
+            if origin != slot:
+                self.moves.append((origin, slot))
+            node.slot = slot
             node.visible = 1 << slot | (node.parent.visible if node.parent else 0)
             self.nodes.append(node)
         for node in before:

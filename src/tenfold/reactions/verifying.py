@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tenfold.core.errors import BadInput
 from tenfold.reactions.model import Asked, Model, Prediction
@@ -13,12 +13,23 @@ from tenfold.reactions.tokens import BOS, EOS, tokenize
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["TIE", "Difference", "Timed", "Verified", "time_decodings", "verify"]
+__all__ = ["TIE", "Difference", "Timed", "Verified", "difference", "time_decodings", "verify"]
 
 TIE = 1e-5
 """Two logits, or two sums of log-probabilities, that are nearer than this may change places in float32."""
 
 _SUMS_DIFFER = 1e-4
+
+
+class Answered(Protocol):
+    """What is compared of an answer."""
+
+    @property
+    def smiles(self) -> str: ...
+    @property
+    def log_probability(self) -> float: ...
+    @property
+    def truncated(self) -> bool: ...
 
 
 class Difference(NamedTuple):
@@ -114,7 +125,7 @@ def verify(model: Model, texts: Sequence[str], *, n: int = 1, max_length: int = 
     if not compared:
         first = next((str(one) for one in plain_answers if isinstance(one, BadInput)), "There are none.")
         raise BadInput(f"None of the {len(texts)} queries can be used. {first}")
-    found = [_difference(model, *one) for one in compared]
+    found = [difference(model, *one) for one in compared]
     count = len(compared)
     return Verified(
         plain=plain,
@@ -178,9 +189,8 @@ def _timed(
     return model.answers(texts, asked, batch_size), time.process_time() - begun
 
 
-def _difference(
-    model: Model, row: int, text: str, plain: Sequence[Prediction], fast: Sequence[Prediction]
-) -> Difference | None:
+def difference(model: Model, row: int, text: str, plain: Sequence[Answered], fast: Sequence[Answered]) -> Difference | None:
+    """The first difference between plain and speculative answers to a query, with the gap that tells a tie; None = equal."""
     for rank, (a, b) in enumerate(zip(plain, fast, strict=False), 1):
         if a.smiles != b.smiles:
             apart = _logit_gap(model, text, a.smiles, b.smiles) if len(plain) == 1 else _sum_gap(model, text, a, b)
@@ -192,7 +202,7 @@ def _difference(
     return None
 
 
-def _sum_gap(model: Model, text: str, plain: Prediction, fast: Prediction) -> float:
+def _sum_gap(model: Model, text: str, plain: Answered, fast: Answered) -> float:
     """The distance of the plain answer's sum to that of the fast answer, which is computed anew."""
     import torch
 

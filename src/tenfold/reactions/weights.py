@@ -3,6 +3,7 @@
 Weights are kept as int8 with one scale a row, as float16, or as float32; they are float32 again once read.
 """
 
+import filecmp
 import importlib.resources
 import os
 from collections.abc import Mapping
@@ -13,17 +14,18 @@ from typing import Any, Literal
 import torch
 from pydantic import ValidationError
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from tenfold.core import checkpoint
 from tenfold.core.errors import BadInput
-from tenfold.core.files import make_folder, read_json, write_json
+from tenfold.core.files import make_folder, read_json, write_atomic, write_json
 from tenfold.reactions.network import Transformer, TransformerConfig
 from tenfold.reactions.tokens import Vocabulary
 
-__all__ = ["DRAFTS", "Precision", "Stored", "find", "read", "shipped", "write"]
+__all__ = ["CALIBRATION", "DRAFTS", "Precision", "Stored", "copy", "find", "read", "shipped", "write"]
 
 Precision = Literal["int8", "float16", "float32"]
-WEIGHTS, VOCABULARY, DRAFTS = "weights.safetensors", "vocabulary.json", "drafts.npz"
+WEIGHTS, VOCABULARY, DRAFTS, CALIBRATION = "weights.safetensors", "vocabulary.json", "drafts.npz", "calibration.json"
 _SYSTEM, _SCALE = "reactions", ".scale"
 
 
@@ -86,13 +88,21 @@ def read(name_or_folder: str | os.PathLike[str]) -> Stored:
             f"The vocabulary has {len(vocabulary)} tokens, the network {config.vocabulary_size}.",
             "The weights and the vocabulary are of different models.",
         )
-    with torch.device("meta"):
+    with torch.device("meta"), _Blank():
         network = Transformer(config)
     weights = _restored(found.tensors)
     checkpoint.check_shapes(folder / WEIGHTS, weights, {name: tuple(x.shape) for name, x in network.state_dict().items()})
     network.load_state_dict(weights, assign=True)
-    network.positions = Transformer.table(config)
     return Stored(network.eval(), vocabulary, dict(found.meta.get("card") or {}), folder)
+
+
+class _Blank(TorchFunctionMode):
+    """Leaves new weights as they are: random numbers on the device "meta" would load torch's compiler, 2 seconds."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def write(folder: str | os.PathLike[str], stored: Stored, *, precision: Precision = "float16") -> Path:
@@ -107,6 +117,21 @@ def write(folder: str | os.PathLike[str], stored: Stored, *, precision: Precisio
     write_json(place / VOCABULARY, list(stored.vocabulary.tokens))
     meta = {"config": stored.network.config.model_dump(), "card": dict(stored.card)}
     checkpoint.save(place / WEIGHTS, _packed(stored.network.state_dict(), precision), meta, system=_SYSTEM)
+    return place
+
+
+def copy(name_or_folder: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+    """Copy a model's files into a folder, the weights last; what the same model has there already stays.
+
+    Raises:
+        BadInput: there is no such model, or the folder holds another one.
+    """
+    source, place = find(name_or_folder), make_folder(folder)
+    if (place / WEIGHTS).is_file() and not filecmp.cmp(source / WEIGHTS, place / WEIGHTS, shallow=False):
+        raise BadInput(f"{place} holds another model.", "Choose another folder.")
+    for name in (VOCABULARY, DRAFTS, CALIBRATION, WEIGHTS):
+        if (source / name).is_file() and not (place / name).exists():
+            write_atomic(place / name, (source / name).read_bytes())
     return place
 
 
