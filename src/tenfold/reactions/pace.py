@@ -64,8 +64,9 @@ class Plan(NamedTuple):
 
         On a processor a call with one query costs about as much as 8 verified tokens, and queries share that cost: drafts
         are short while there are many, and longer again for the last ones of a batch. On a GPU some 100 tokens cost hardly
-        more than one. With one query the plan is one of the two fastest of ten that were timed on 101 USPTO-MIT validation rows
-        with the shipped model: 6.8 calls and 60 tokens a reaction, 16.8 ms; from 15 tokens on, 6.3 calls, 63 tokens, 19.0 ms.
+        more than one. With one query the plan is one of the two fastest of ten that were timed on 101 USPTO-MIT
+        validation rows with the shipped model: 6.8 calls and 60 tokens a reaction, 16.8 ms; from 15 tokens on, 6.3 calls,
+        63 tokens, 19.0 ms.
 
         Args:
             device: "cpu", or another.
