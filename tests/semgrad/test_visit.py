@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tenfold.core.errors import BadInput, BudgetReached
+from tenfold.core.keeping import Keeper
 from tenfold.semgrad import guest, visit
 from tests.semgrad import pipeline
 
@@ -146,7 +147,7 @@ def test_a_graph_cannot_bring_a_function(own, tmp_path):
 
 
 def test_the_runs_that_are_remembered_are_bounded_and_found_by_their_word_alone(monkeypatch):
-    monkeypatch.setattr(visit, "MAX_KEPT", 2)
+    monkeypatch.setattr(visit, "_runs", Keeper(2))
     made = [visit.optimise(ask(steps=1), lambda made: None) for _ in range(3)]
     words = [visit.keep(item) for item in made]
     assert len(set(words)) == 3

@@ -15,6 +15,7 @@
 | `claims` | the ledger of what the papers say | `ledger()` |
 | `report` | one self-contained HTML file | `Section`, `write_report` |
 | `console` | what every command shares: options, JSON or text | `emit`, `say`, `Json`, `Seed`, `Device`, `Out` |
+| `keeping` | what a page made for a visitor, found again by an unguessable word | `Keeper(most)` |
 | `sentences`, `watching` | a page's errors in words; long work that is watched | `sentences(callback)`, `watched(work)` |
 | `theme` | colours and fonts of every picture and page | `PALETTE`, `style_figure`, `matplotlib_style` |
 

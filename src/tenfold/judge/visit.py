@@ -3,16 +3,14 @@
 import base64
 import html
 import io
-import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tenfold.core.errors import BadInput
+from tenfold.core.keeping import Keeper
 from tenfold.judge import guest
 from tenfold.judge.labels import Label, override, report_labels, save_labels
 from tenfold.judge.quotes import quoter
@@ -42,8 +40,7 @@ __all__ = [
 MAX_KEPT, MODEL_CALLS = 24, 2_000
 MAX_QUOTES, MAX_THUMBNAILS, SIDE, MAX_PIXELS = 40, 12, 220, 40_000_000
 
-_kept: "OrderedDict[str, Visit]" = OrderedDict()
-_lock = threading.Lock()
+_visits: "Keeper[Visit]" = Keeper(MAX_KEPT)
 
 
 @dataclass
@@ -110,12 +107,7 @@ def example(seed: int = 0) -> Visit:
 
 def keep(visit: Visit) -> str:
     """Remember a visit for a while; returns an unguessable word for it."""
-    word = secrets.token_urlsafe(24)
-    with _lock:
-        _kept[word] = visit
-        while len(_kept) > MAX_KEPT:
-            _kept.popitem(last=False)
-    return word
+    return _visits.keep(visit)
 
 
 def kept(word: str | None) -> Visit:
@@ -124,10 +116,7 @@ def kept(word: str | None) -> Visit:
     Raises:
         BadInput: nothing was judged, or it was forgotten.
     """
-    with _lock:
-        found = _kept.get(word or "")
-        if found is not None and word:
-            _kept.move_to_end(word)
+    found = _visits.find(word)
     if found is None:
         raise BadInput("Nothing is judged yet, or it was too long ago.", "Press Judge, or Show an example.")
     return found

@@ -1,9 +1,7 @@
 """A visit to the page: what was asked and answered, call by call, the route so far, and files of a bounded length."""
 
-import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +11,7 @@ from typing import Any, NamedTuple
 
 from tenfold.core.errors import BadInput
 from tenfold.core.files import write_atomic
+from tenfold.core.keeping import Keeper
 from tenfold.reactions.model import Asked, Model, Prediction, load
 from tenfold.reactions.molecules import canonical
 from tenfold.reactions.streaming import answered as answered_rows
@@ -30,10 +29,9 @@ DECODERS = {
 """Decodings by what the page calls them: for one answer, and for several."""
 
 MAX_ANSWERS, MAX_ROWS, MAX_CHARACTERS = 20, 5000, 4 << 20
-_MAX_KEPT, _NAMED_ERRORS, _BATCH = 200, 20, 16
+_NAMED_ERRORS, _BATCH = 20, 16
 
-_kept: "OrderedDict[str, Visit]" = OrderedDict()
-_keeping = threading.Lock()
+_visits: "Keeper[Visit]" = Keeper(200)
 # One decoding at a time: visitors share the processor, and a file lets others in between its batches.
 _decoding = threading.Lock()
 
@@ -219,12 +217,7 @@ def answer_file(
 
 def keep(visit: Visit) -> str:
     """Remember a visit for a while; returns an unguessable word for it."""
-    word = secrets.token_urlsafe(24)
-    with _keeping:
-        _kept[word] = visit
-        while len(_kept) > _MAX_KEPT:
-            _kept.popitem(last=False)
-    return word
+    return _visits.keep(visit)
 
 
 def kept(word: str | None) -> Visit:
@@ -233,8 +226,7 @@ def kept(word: str | None) -> Visit:
     Raises:
         BadInput: nothing was asked, or it was forgotten.
     """
-    with _keeping:
-        found = _kept.get(word or "")
+    found = _visits.find(word)
     if found is None:
         raise BadInput("Nothing is predicted yet, or it was too long ago.", "Press Predict.")
     return found

@@ -4,15 +4,13 @@ A visitor's run is bounded by `guest`: models by name, small uploads, the owner'
 """
 
 import random
-import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tenfold.core.errors import BadInput
+from tenfold.core.keeping import Keeper
 from tenfold.llm.budget import Account, Budget
 from tenfold.semgrad import guest
 from tenfold.semgrad.attribution import Attribution
@@ -29,11 +27,7 @@ MAX_STEPS, MAX_SEEDS, MAX_TEST = 40, 5, 200
 # Of uploaded questions, half are learnt from, but no more than this; the others are held out.
 MAX_TRAIN = 40
 # So many finished runs are remembered; the one that was not looked at for longest goes first.
-MAX_KEPT = 64
-
-
-_kept: "OrderedDict[str, Made]" = OrderedDict()
-_lock = threading.Lock()
+_runs: "Keeper[Made]" = Keeper(64)
 
 
 @dataclass(frozen=True)
@@ -180,12 +174,7 @@ def asked(
 
 def keep(made: Made) -> str:
     """Remember a run for its visitor alone; returns the word that finds it again, which nobody can guess."""
-    word = secrets.token_urlsafe(24)
-    with _lock:
-        _kept[word] = made
-        while len(_kept) > MAX_KEPT:
-            _kept.popitem(last=False)
-    return word
+    return _runs.keep(made)
 
 
 def kept(word: str | None) -> Made | None:
@@ -196,12 +185,10 @@ def kept(word: str | None) -> Made | None:
     """
     if not word:
         return None
-    with _lock:
-        made = _kept.get(word)
-        if made is None:
-            raise BadInput("This run is no longer kept.", "Press Optimise to make it again.")
-        _kept.move_to_end(word)
-        return made
+    made = _runs.find(word)
+    if made is None:
+        raise BadInput("This run is no longer kept.", "Press Optimise to make it again.")
+    return made
 
 
 def onward(ask: Ask, made: Made | None, edits: Mapping[str, str], pinned: Sequence[str]) -> Ask:
