@@ -19,6 +19,11 @@ The system is under way: the layer is here, forecasting, objects, graphs and the
 | `network.py` | the paper's forecaster, and its published weights |
 | `series.py` | users' tables as series of one clock, and what is wrong with them |
 | `windows.py` | windows of series, scaling, and where the benchmark's parts lie |
+| `covariates.py` | rows beside the series: covariates, marks of the calendar |
+| `residual.py` | what a forecaster computes: a linear forecast, and what slots add to it |
+| `intervals.py` | conformal intervals, and how often they hold |
+| `forecasting.py` | `Forecaster`: fit, predict, evaluate, save and load |
+| `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
@@ -27,16 +32,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenfold.facts.forecasting import Evaluation, Forecaster
     from tenfold.facts.invariance import check_invariance
     from tenfold.facts.layer import FACTS, LayerState, Output
     from tenfold.facts.network import load_reference_forecaster
     from tenfold.facts.recurrence import scan
 
-__all__ = ["FACTS", "LayerState", "Output", "check_invariance", "load_reference_forecaster", "scan"]
+__all__ = [
+    "FACTS", "Evaluation", "Forecaster", "LayerState", "Output", "check_invariance", "load_reference_forecaster", "scan",
+]  # fmt: skip
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
     "FACTS": "layer",
+    "Evaluation": "forecasting",
+    "Forecaster": "forecasting",
     "LayerState": "layer",
     "Output": "layer",
     "check_invariance": "invariance",

@@ -35,12 +35,14 @@ class Series:
         names: of the series.
         times: T rising times a constant step apart; None if the table had none.
         notes: what a user should know of the data.
+        clock: name of the column of times; None if the table had none.
     """
 
     values: np.ndarray
     names: tuple[str, ...]
     times: pd.DatetimeIndex | None = None
     notes: tuple[str, ...] = ()
+    clock: str | None = None
 
     def after(self, steps: int) -> pd.DatetimeIndex | pd.RangeIndex:
         """The next times; numbers of rows if there are no times."""
@@ -126,7 +128,7 @@ def series_of(
     values = np.stack([_numbers(frame[name], name, source) for name in kept], 1)
     times = None if clock is None or time == _NO_TIME else _times(frame[clock], clock, source)
     values, more = _filled(values, kept, fill, source)
-    return Series(values, tuple(kept), times, (*more, *_remarks(values, kept)))
+    return Series(values, tuple(kept), times, (*more, *_remarks(values, kept)), None if times is None else clock)
 
 
 def _read_text(file: Path) -> tuple[Any, list[str]]:
