@@ -5,7 +5,7 @@ gathers from the rows, by attention, what drives each slot; a selective recurren
 published scan forgets what is older than some 16 steps and sees the future; ours is exact, causal, and the same at once, in
 chunks and frame by frame. `invariant=True` makes the invariance to the order of the rows a contract.
 
-The system is under way: the layer is here, forecasting, objects, graphs and the page are not.
+The system is under way: the layer and forecasting are here, objects, graphs and the page are not.
 
 | file | holds |
 |---|---|
@@ -22,6 +22,9 @@ The system is under way: the layer is here, forecasting, objects, graphs and the
 | `covariates.py` | rows beside the series: covariates, marks of the calendar |
 | `residual.py` | what a forecaster computes: a linear forecast, and what slots add to it |
 | `intervals.py` | conformal intervals, and how often they hold |
+| `settings.py` | how a forecaster is built and trained |
+| `fitting.py` | a table -> a trained forecaster |
+| `trained.py` | a trained forecaster as one value, and on disk |
 | `forecasting.py` | `Forecaster`: fit, predict, evaluate, save and load |
 | `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |

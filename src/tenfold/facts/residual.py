@@ -39,7 +39,7 @@ class ResidualConfig(BaseModel):
         taps: frames that a row's features are made of.
         dropout: in training.
         hidden: share of rows that are hidden from the slots in training, so that they can be missing later.
-        levels: of the quantiles that the branch forecasts beside the mean.
+        quantiles: that the branch forecasts beside the mean.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class ResidualConfig(BaseModel):
     taps: int = Field(default=24, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     hidden: float = Field(default=0.1, ge=0, lt=1)
-    levels: tuple[float, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
 
 class Keys(NamedTuple):
@@ -137,12 +137,12 @@ class LinearPart(nn.Module):
 
 
 class SlotBranch(nn.Module):
-    """Rows -> slots -> what they add to the forecast of each trained target, in units of the window's spread."""
+    """Rows -> slots -> what they add to the forecast of each trained target, in the units of the windows."""
 
     def __init__(self, config: ResidualConfig) -> None:
         super().__init__()
         self.config = config
-        size, outputs = config.slot_size, 1 + len(config.levels)
+        size, outputs = config.slot_size, 1 + len(config.quantiles)
         self.filters = nn.Linear(config.taps, size, bias=False)
         self.keys = nn.Parameter(0.5 * torch.randn(config.rows, size))
         self.place = nn.Linear(2, size, bias=False)  # of the window: its level and the logarithm of its spread
@@ -249,13 +249,13 @@ class ResidualNetwork(nn.Module):
         targets = len(keys.targets)
         own = Normal(*(part if part is None else part[..., :targets] for part in normal))
         linear = self.linear(own).unsqueeze(-1)
-        if not float(self.gate) and not self.config.levels:
+        if not float(self.gate) and not self.config.quantiles:
             return linear
         added = self.branch(self.branch.tokens(normal, keys.rows), self.branch.mask(normal))
         added = added[:, :, keys.targets.clamp_min(0)] * (keys.targets >= 0).unsqueeze(-1)
         weight = torch.ones(added.shape[-1], device=added.device)
         weight[0] = self.gate
-        return linear + weight * added * own.spread.unsqueeze(-1)
+        return linear + weight * added
 
     def all_keys(self, device: torch.device | str = "cpu") -> Keys:
         """Of rows as in training."""

@@ -15,7 +15,7 @@ from tenfold.core.errors import BadInput
 from tenfold.core.extras import require
 from tenfold.core.files import read_npz
 
-__all__ = ["Fill", "Series", "read_series", "series_of"]
+__all__ = ["Fill", "Series", "Table", "as_series", "read_series", "series_of"]
 
 Fill = Literal["refuse", "forward", "linear", "mask"]
 FILLS: tuple[Fill, ...] = ("refuse", "forward", "linear", "mask")
@@ -63,6 +63,34 @@ class Series:
                 f"There is no column {', '.join(map(repr, missing))}.", f"The columns are: {', '.join(self.names)}."
             )
         return replace(self, values=self.values[:, [self.names.index(name) for name in names]], names=tuple(names))
+
+    def followed_by(self, later: "Series") -> "Series":
+        """One table of two.
+
+        Raises:
+            BadInput: the second lacks a series, or does not go on where the first ends.
+        """
+        later = later.chosen(self.names)
+        times = None
+        if self.times is not None and later.times is not None:
+            if later.times[0] != self.after(1)[0]:
+                raise BadInput(
+                    f"The second table begins at {later.times[0]}; the first ends at {self.times[-1]}.",
+                    "It must go on with the next step.",
+                )
+            times = self.times.append(later.times)
+        notes = tuple(dict.fromkeys((*self.notes, *later.notes)))
+        return replace(self, values=np.concatenate((self.values, later.values)), times=times, notes=notes)
+
+
+Table = pd.DataFrame | Series | str | os.PathLike[str]
+
+
+def as_series(table: Table, *, fill: Fill = "refuse") -> Series:
+    """A pandas frame, a path, or series themselves; errors as of `read_series`."""
+    if isinstance(table, Series):
+        return table
+    return series_of(table, fill=fill) if isinstance(table, pd.DataFrame) else read_series(table, fill=fill)
 
 
 def read_series(
