@@ -26,6 +26,7 @@ The system is under way: the layer and forecasting are here, objects, graphs and
 | `fitting.py` | a table -> a trained forecaster |
 | `trained.py` | a trained forecaster as one value, and on disk |
 | `forecasting.py` | `Forecaster`: fit, predict, evaluate, save and load |
+| `evaluation.py` | the benchmark as a table: models, files, horizons, seeds |
 | `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |

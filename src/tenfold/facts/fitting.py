@@ -1,7 +1,7 @@
 """A table -> a trained forecaster: the linear part at once, the slots by gradient, then what validation leaves of both."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,6 @@ from tenfold.facts.windows import Windows
 
 __all__ = ["fit_series"]
 
-_AT_ONCE = 256
 _MINUTES = 2.5
 _VALIDATION_SHARE = 0.2
 # A smaller share of the branch is not worth its computation.
@@ -133,7 +132,7 @@ def mean_and_quantiles(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor
 def _with_gate(network: ResidualNetwork, judged: Windows, fitted: Fitted) -> Training:
     """Give the branch the share with the least validation error: a least-squares problem of one unknown."""
     against = along = squared = count = 0.0
-    for past, future in _batches(judged):
+    for past, future in judged.batches():
         with torch.no_grad():
             whole = network(past).double()
             linear = network.linear(Normal.of(past[..., : whole.shape[-1]].contiguous())).double()
@@ -155,7 +154,7 @@ def _with_gate(network: ResidualNetwork, judged: Windows, fitted: Fitted) -> Tra
 def _calibrated(network: ResidualNetwork, judged: Windows, settings: Settings) -> Conformal:
     """Widths of the intervals, from how far the validation windows were missed."""
     misses = []
-    for past, future in _batches(judged):
+    for past, future in judged.batches():
         with torch.no_grad():
             parts = network.parts(past).numpy()
         targets = parts.shape[2]
@@ -164,9 +163,3 @@ def _calibrated(network: ResidualNetwork, judged: Windows, settings: Settings) -
         missed = [(np.maximum(low - truth, truth - high) / unit) for low, high in (ends(parts, place) for place in places)]
         misses.append(np.stack(missed))
     return Conformal.of(np.concatenate(misses, 1), settings.levels)
-
-
-def _batches(windows: Windows) -> Iterator[tuple[Tensor, Tensor]]:
-    for start in range(0, len(windows), _AT_ONCE):
-        past, future = windows[slice(start, start + _AT_ONCE)]
-        yield past.contiguous(), future

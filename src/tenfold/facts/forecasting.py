@@ -175,8 +175,7 @@ class Forecaster:
         rows = trained.scaler.scaled(rows_of(series, trained.roles, settings.horizon))
         windows = Windows(rows, settings.look_back, settings.horizon, before)
         sums, inside = np.zeros(4), dict.fromkeys(settings.levels, 0.0)
-        for start in range(0, len(windows), _AT_ONCE):
-            past, future = windows[slice(start, start + _AT_ONCE)]
+        for past, future in windows.batches():
             truth = future[..., : len(trained.roles.targets)].numpy().astype(np.float64)
             known = np.isfinite(truth)
             found = trained.forecast(past)
@@ -247,7 +246,11 @@ class Forecaster:
         Raises:
             BadInput: the folder holds no forecaster, or a damaged one.
         """
-        trained = load(folder, device)
+        return cls.of(load(folder, device))
+
+    @classmethod
+    def of(cls, trained: Trained) -> "Forecaster":
+        """A forecaster that is trained already."""
         model = cls(**trained.settings.model_dump())
         model._trained = trained
         return model

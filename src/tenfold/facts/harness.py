@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tenfold.core import checkpoint
 from tenfold.core import train as loop
+from tenfold.core.files import read_object, write_json
 from tenfold.core.runs import Run
 from tenfold.facts.windows import Windows
 
@@ -23,6 +24,9 @@ Loss = Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor]
 
 _JUDGED = 1024  # windows that a validation looks at, spread evenly
 _AT_ONCE = 256
+_TIMED = 5
+# Validations and the optimiser take some of a budget too.
+_SHARE_OF_BUDGET = 0.8
 
 
 class Score(NamedTuple):
@@ -114,7 +118,7 @@ def fit_windows(
         windows: to learn.
         validation: to choose weights by; None keeps the last ones.
         loss: of the model and a batch of pasts and futures.
-        minutes: time budget.
+        minutes: time budget; fewer steps are planned if so many would not fit into it.
         steps: optimiser steps, at whose end a cosine brings the rate to 0; default: ten epochs.
         learning_rate: its peak.
         weight_decay: of AdamW.
@@ -129,6 +133,8 @@ def fit_windows(
         return Fitted(0, 0.0, float("nan") if validation is None else _error(model, validation))
     batches = WindowBatches(windows, batch_size)
     steps = steps or 10 * (len(windows) // batches.size)
+    if minutes is not None and "cuda" not in device:
+        steps = _planned(model, loss, batches, steps, minutes, run)
     watch = _Watch(validation, run, on_step, steps, minutes)
     watch.judge(model.eval(), 0)
     config = loop.TrainConfig(
@@ -148,6 +154,24 @@ def fit_windows(
     model.eval().to("cpu")
     watch.restore(model)
     return Fitted(*(made or (watch.step, watch.seconds)), watch.lowest, made is None)
+
+
+def _planned(model: nn.Module, loss: Loss, batches: WindowBatches, steps: int, minutes: float, run: Run | None) -> int:
+    """How many steps fit into the budget, so that the schedule ends with the training; a resumed run keeps its plan."""
+    plan = None if run is None else run.folder / "plan.json"
+    if plan is not None and plan.exists():
+        return int(read_object(plan)["steps"])
+    trial = copy.deepcopy(model).train()
+    times = []
+    with torch.random.fork_rng(devices=[]):
+        for step in range(_TIMED):
+            started = time.perf_counter()
+            loss(trial, batches(0, step)).backward()
+            times.append(time.perf_counter() - started)
+    steps = max(1, min(steps, int(_SHARE_OF_BUDGET * 60 * minutes / float(np.median(times)))))
+    if plan is not None:
+        write_json(plan, {"steps": steps})
+    return steps
 
 
 class _Watch:
@@ -221,8 +245,8 @@ def score(model: nn.Module, windows: Windows) -> Score:
     squared = absolute = count = 0.0
     model.eval()
     with torch.inference_mode():
-        for start in range(0, len(windows), _AT_ONCE):
-            error, known = _misses(model, windows[slice(start, start + _AT_ONCE)])
+        for batch in windows.batches():
+            error, known = _misses(model, batch)
             squared += float(error.double().square().sum())
             absolute += float(error.double().abs().sum())
             count += known

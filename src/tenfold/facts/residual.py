@@ -16,12 +16,11 @@ from torch.nn import functional as F
 from tenfold.facts.decoding import FactorGraphDecoder
 from tenfold.facts.layer import FACTS
 from tenfold.facts.network import EncoderLayer, NetworkConfig
-from tenfold.facts.windows import Windows
+from tenfold.facts.windows import Windows, least_squares
 
 __all__ = ["Keys", "LinearPart", "ResidualConfig", "ResidualNetwork", "SlotBranch"]
 
 _EPS = 1e-5
-_AT_ONCE = 256
 
 
 class ResidualConfig(BaseModel):
@@ -117,20 +116,7 @@ class LinearPart(nn.Module):
             targets: the first so many rows are series to forecast.
             ridge: added to the diagonal, as a share of its mean.
         """
-        size = windows.look_back + 1
-        left = torch.zeros(size, size, dtype=torch.float64)
-        right = torch.zeros(size, windows.horizon, dtype=torch.float64)
-        for start in range(0, len(windows), _AT_ONCE):
-            past, future = (part[..., :targets] for part in windows[slice(start, start + _AT_ONCE)])
-            normal = Normal.of(past.contiguous())
-            rows = torch.cat((_carried(normal) * normal.spread, normal.mean), 1).mT.flatten(0, 1)
-            wanted = (future - normal.mean).mT.flatten(0, 1)
-            whole = wanted.isfinite().all(1)
-            rows, wanted = rows[whole].double(), wanted[whole].double()
-            left += rows.T @ rows
-            right += rows.T @ wanted
-        left.diagonal().add_(ridge * left.diagonal().mean().clamp_min(_EPS))
-        found = torch.linalg.solve(left, right).T
+        found = least_squares((_inputs_and_outputs(*pair, targets) for pair in windows.batches()), ridge)
         with torch.no_grad():
             self.shape.copy_(found[:, :-1])
             self.level.copy_(found[:, -1:])
@@ -260,6 +246,12 @@ class ResidualNetwork(nn.Module):
     def all_keys(self, device: torch.device | str = "cpu") -> Keys:
         """Of rows as in training."""
         return Keys(torch.arange(self.config.rows, device=device), torch.arange(self.config.targets, device=device))
+
+
+def _inputs_and_outputs(past: Tensor, future: Tensor, targets: int) -> tuple[Tensor, Tensor]:
+    """What the linear part maps to what, one row for each window and series."""
+    normal = Normal.of(past[..., :targets].contiguous())
+    return torch.cat((_carried(normal) * normal.spread, normal.mean), 1).mT, (future[..., :targets] - normal.mean).mT
 
 
 def _carried(normal: Normal) -> Tensor:

@@ -1,14 +1,16 @@
 """Windows of series, and the Time-Series-Library's protocol: where training, validation and test lie (spec section 1.7)."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from tenfold.core.errors import BadInput
 
-__all__ = ["PROTOCOLS", "Borders", "Scaler", "Windows", "borders_of"]
+__all__ = ["PROTOCOLS", "Borders", "Scaler", "Windows", "borders_of", "least_squares"]
 
 
 class Borders(NamedTuple):
@@ -76,10 +78,33 @@ class Windows:
     def __len__(self) -> int:
         return len(self._all)
 
+    def batches(self, size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+        """All windows in order, so many at once."""
+        for start in range(0, len(self), size):
+            past, future = self[slice(start, start + size)]
+            yield past.contiguous(), future
+
     def __getitem__(self, which: Tensor | np.ndarray | slice) -> tuple[Tensor, Tensor]:
         """Pasts (windows, look_back, series) and futures (windows, horizon, series)."""
         chosen = self._all[torch.as_tensor(which) if isinstance(which, np.ndarray) else which]
         return chosen[:, : self.look_back], chosen[:, self.look_back :]
+
+
+def least_squares(pairs: Iterable[tuple[Tensor, Tensor]], ridge: float) -> Float[Tensor, "outputs inputs"]:
+    """The linear map with the least squared error over all rows, from their products, so that rows need not be kept.
+
+    Args:
+        pairs: inputs (..., inputs) and outputs (..., outputs); rows with a missing output do not count.
+        ridge: added to the diagonal, as a share of its mean.
+    """
+    left = right = torch.zeros(())
+    for rows, wanted in pairs:
+        whole = wanted.isfinite().all(-1)
+        known, truth = rows[whole].double(), wanted[whole].double()
+        left, right = left + known.T @ known, right + known.T @ truth
+    scale = left.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+    left.diagonal().add_(ridge * scale)
+    return torch.linalg.solve(left, right).T.float()
 
 
 _HOURS = 30 * 24
