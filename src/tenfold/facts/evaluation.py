@@ -276,7 +276,7 @@ def _slots(trial: Trial, series: Series) -> dict[str, Any]:
         return {"steps": 0}
     large = len(series.names) > 10
     steps = {} if trial.budget.steps is None else {"steps": trial.budget.steps}
-    return {"slots": 8 if large else 4, "slot_size": 32 if large else 16, **steps}
+    return {"slots": 16 if large else 8, "slot_size": 32 if large else 16, **steps}
 
 
 def _part(series: Series, start: int, stop: int) -> Series:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tenfold.core.errors import BadInput
 from tenfold.core.runs import Run
@@ -118,7 +118,7 @@ def _trained_branch(
         return fit_windows(network, *parts, run=run, **options)
 
 
-def mean_and_quantiles(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+def mean_and_quantiles(model: Any, batch: tuple[Tensor, Tensor]) -> Tensor:
     """Squared error of the mean and pinball loss of the quantiles (Koenker and Bassett 1978)."""
     past, future = batch
     parts = model.parts(past)

@@ -21,6 +21,8 @@ from tenfold.facts.windows import Windows, least_squares
 __all__ = ["Keys", "LinearPart", "ResidualConfig", "ResidualNetwork", "SlotBranch"]
 
 _EPS = 1e-5
+_DT_BIAS = -1.0  # slots that remember some ten frames at first
+_DECODER_WIDTH = 128
 
 
 class ResidualConfig(BaseModel):
@@ -33,6 +35,7 @@ class ResidualConfig(BaseModel):
         rows: the targets, then covariates and marks, R.
         slots: K.
         slot_size: D.
+        heads: of the routers, each of size D / heads.
         layers: of the encoder; the first gathers rows into slots, the others work on slots.
         stride: the router reads every so-manieth frame, counted from the last.
         taps: frames that a row's features are made of.
@@ -47,8 +50,9 @@ class ResidualConfig(BaseModel):
     horizon: int = Field(ge=1)
     targets: int = Field(ge=1)
     rows: int = Field(ge=1)
-    slots: int = Field(default=4, ge=1)
+    slots: int = Field(default=8, ge=1)
     slot_size: int = Field(default=16, ge=1)
+    heads: int = Field(default=4, ge=1)
     layers: int = Field(default=1, ge=1)
     stride: int = Field(default=4, ge=1)
     taps: int = Field(default=24, ge=1)
@@ -92,6 +96,11 @@ class Normal(NamedTuple):
         spread = (centred.square().sum(1, keepdim=True) / count + _EPS).sqrt()
         return cls(centred / spread, mean, spread, seen)
 
+    def first(self, rows: int) -> "Normal":
+        """Of the first so many rows."""
+        seen = None if self.seen is None else self.seen[..., :rows]
+        return Normal(self.x[..., :rows], self.mean[..., :rows], self.spread[..., :rows], seen)
+
 
 class LinearPart(nn.Module):
     """A linear map of the normalised window and of its level, shared by all series.
@@ -133,18 +142,22 @@ class SlotBranch(nn.Module):
         self.keys = nn.Parameter(0.5 * torch.randn(config.rows, size))
         self.place = nn.Linear(2, size, bias=False)  # of the window: its level and the logarithm of its spread
         self.norm_rows, self.norm_slots = nn.LayerNorm(size), nn.LayerNorm(size)
-        self.facts = FACTS(size, None, config.slots, size, invariant=True, output_parameters=True)
+        self.facts = FACTS(
+            size, None, config.slots, size, heads=config.heads, slim=True, invariant=True, output_parameters=True,
+            dt_bias=_DT_BIAS,
+        )  # fmt: skip
         self.norm_facts = nn.LayerNorm(size)
         self.mlp = nn.Sequential(nn.Linear(size, 2 * size), nn.GELU(), nn.Linear(2 * size, size))
         further = NetworkConfig(
             look_back=config.look_back, horizon=config.horizon, variates=config.slots, slots=config.slots, slot_size=size,
-            d_conv=1, dropout=config.dropout,
+            heads=config.heads, slim=True, d_conv=1, dropout=config.dropout,
         )  # fmt: skip
         self.further = nn.ModuleList(
             EncoderLayer(further, rows=config.slots, slots=config.slots, from_rows=True) for _ in range(config.layers - 1)
         )
         self.ahead = nn.Linear(-(-config.look_back // config.stride), config.horizon)
-        self.decoder = FactorGraphDecoder(size, config.targets, outputs)
+        width = max(_DECODER_WIDTH, 2 * config.targets * (outputs + 1))
+        self.decoder = FactorGraphDecoder(size, config.targets, outputs, width, F.gelu)
         self.dropout = nn.Dropout(config.dropout)
         with torch.no_grad():  # it adds nothing at first
             self.decoder.outer.weight[: config.targets * outputs] = 0
@@ -233,8 +246,7 @@ class ResidualNetwork(nn.Module):
         keys = keys or self.all_keys(past.device)
         normal = Normal.of(past)
         targets = len(keys.targets)
-        own = Normal(*(part if part is None else part[..., :targets] for part in normal))
-        linear = self.linear(own).unsqueeze(-1)
+        linear = self.linear(normal.first(targets)).unsqueeze(-1)
         if not float(self.gate) and not self.config.quantiles:
             return linear
         added = self.branch(self.branch.tokens(normal, keys.rows), self.branch.mask(normal))

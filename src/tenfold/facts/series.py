@@ -73,7 +73,7 @@ class Series:
         later = later.chosen(self.names)
         times = None
         if self.times is not None and later.times is not None:
-            if later.times[0] != self.after(1)[0]:
+            if bool(later.times[0] != self.after(1)[0]):
                 raise BadInput(
                     f"The second table begins at {later.times[0]}; the first ends at {self.times[-1]}.",
                     "It must go on with the next step.",
@@ -272,7 +272,8 @@ def _times(column: Any, name: str, source: str) -> pd.DatetimeIndex:
 
 
 def _step(times: pd.DatetimeIndex) -> Any:
-    return pd.infer_freq(times) or times[-1] - times[-2]
+    named = pd.infer_freq(times)
+    return times[-1] - times[-2] if named is None else named
 
 
 def _numbers(column: Any, name: str, source: str) -> np.ndarray:

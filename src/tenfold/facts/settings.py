@@ -31,6 +31,7 @@ class Settings(BaseModel):
         quantile_heads: whether intervals begin from learned quantiles instead of the forecast alone.
         slots: K.
         slot_size: D.
+        heads: of the router; a divisor of slot_size.
         layers: of the encoder.
         stride: the router reads every so-manieth frame.
         dropout: in training.
@@ -54,13 +55,14 @@ class Settings(BaseModel):
     fill: Fill = "refuse"
     levels: tuple[float, ...] = LEVELS
     quantile_heads: bool = False
-    slots: int = Field(default=4, ge=1)
+    slots: int = Field(default=8, ge=1)
     slot_size: int = Field(default=16, ge=1)
+    heads: int = Field(default=4, ge=1)
     layers: int = Field(default=1, ge=1)
     stride: int = Field(default=4, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     hidden: float = Field(default=0.1, ge=0, lt=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=8e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     batch_size: int = Field(default=32, ge=1)
     device: str = "cpu"

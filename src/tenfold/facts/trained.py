@@ -232,7 +232,7 @@ def shape_of(settings: Settings, roles: Roles) -> ResidualConfig:
     heads = settings.levels if settings.quantile_heads else ()
     return ResidualConfig(
         look_back=settings.look_back, horizon=settings.horizon, targets=len(roles.targets), rows=len(roles.rows),
-        slots=settings.slots, slot_size=settings.slot_size, layers=settings.layers, stride=settings.stride,
+        slots=settings.slots, slot_size=settings.slot_size, heads=settings.heads, layers=settings.layers, stride=settings.stride,
         dropout=settings.dropout, hidden=settings.hidden,
         quantiles=tuple(share for level in heads for share in ((1 - level) / 2, (1 + level) / 2)),
     )  # fmt: skip
