@@ -22,6 +22,7 @@ The system is under way: the layer and forecasting are here, objects, graphs and
 | `covariates.py` | rows beside the series: covariates, marks of the calendar |
 | `residual.py` | what a forecaster computes: a linear forecast, and what slots add to it |
 | `intervals.py` | conformal intervals, and how often they hold |
+| `synthetic.py` | `town_meters`: a made-up town, for the tour and the shipped model |
 | `settings.py` | how a forecaster is built and trained |
 | `fitting.py` | a table -> a trained forecaster |
 | `trained.py` | a trained forecaster as one value, and on disk |
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
     from tenfold.facts.layer import FACTS, LayerState, Output
     from tenfold.facts.network import load_reference_forecaster
     from tenfold.facts.recurrence import scan
+    from tenfold.facts.synthetic import town_meters
 
 __all__ = [
     "FACTS", "Evaluation", "Forecaster", "LayerState", "Output", "check_invariance", "load_reference_forecaster", "scan",
+    "town_meters",
 ]  # fmt: skip
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
@@ -56,6 +59,7 @@ _HOME = {
     "check_invariance": "invariance",
     "load_reference_forecaster": "network",
     "scan": "recurrence",
+    "town_meters": "synthetic",
 }
 
 

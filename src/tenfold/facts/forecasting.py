@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from tenfold.facts.windows import Windows
 __all__ = ["Evaluation", "Forecaster"]
 
 _AT_ONCE = 256
+_SHIPPED = Path(__file__).parent / "models" / "town"
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,11 @@ class Forecaster:
             BadInput: the folder holds no forecaster, or a damaged one.
         """
         return cls.of(load(folder, device))
+
+    @classmethod
+    def shipped(cls) -> "Forecaster":
+        """The model that comes along: a day ahead for `town_meters`; `models/town/README.md` is its card."""
+        return cls.load(_SHIPPED)
 
     @classmethod
     def of(cls, trained: Trained) -> "Forecaster":

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from tenfold.core.errors import BadInput
 
-__all__ = ["LEVELS", "Band", "Conformal", "coverage"]
+__all__ = ["LEVELS", "Band", "Conformal", "check_levels", "coverage"]
 
 LEVELS = (0.8, 0.95)
 
@@ -53,9 +53,7 @@ class Conformal(NamedTuple):
         Raises:
             BadInput: a level is not in (0, 1), or levels do not rise.
         """
-        levels = tuple(levels)
-        if not levels or any(not 0 < level < 1 for level in levels) or list(levels) != sorted(set(levels)):
-            raise BadInput(f"Levels {levels} must rise and lie between 0 and 1, e.g. 0.8, 0.95.")
+        levels = check_levels(levels)
         count = (~np.isnan(misses[0])).sum(0)
         ranked = np.sort(misses, axis=1)  # NaN last
         widths = []
@@ -99,6 +97,18 @@ class Conformal(NamedTuple):
             if math.isclose(own, level):
                 return place
         raise BadInput(f"Level {level:g} was not calibrated.", f"There are: {', '.join(f'{one:g}' for one in self.levels)}.")
+
+
+def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
+    """The levels, if they rise and lie in (0, 1).
+
+    Raises:
+        BadInput: they do not.
+    """
+    levels = tuple(levels)
+    if not levels or any(not 0 < level < 1 for level in levels) or list(levels) != sorted(set(levels)):
+        raise BadInput(f"Levels {levels} must rise and lie between 0 and 1, e.g. 0.8, 0.95.")
+    return levels
 
 
 def coverage(band: Band, truth: Float[np.ndarray, "windows horizon series"]) -> float:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tenfold.core.errors import BadInput
-from tenfold.facts.intervals import LEVELS
+from tenfold.facts.intervals import LEVELS, check_levels
 from tenfold.facts.series import Fill
 
 __all__ = ["Settings", "validated"]
@@ -66,6 +66,11 @@ class Settings(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0)
     batch_size: int = Field(default=32, ge=1)
     device: str = "cpu"
+
+    @field_validator("levels")
+    @classmethod
+    def _rise(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        return check_levels(levels)
 
 
 def validated(kind: type[Shape], given: Mapping[str, Any], where: str = "") -> Shape:

@@ -216,12 +216,14 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> Trained:
     if _digest(weights) != stored.sha256:
         raise BadInput(f"{weights} does not belong to the forecaster.json beside it.", "Fit and save it again.")
     settings, roles = stored.settings.model_copy(update={"device": device}), stored.roles
-    network = ResidualNetwork(shape_of(settings, roles)).eval()
+    with torch.device("meta"):  # a description that asks for a huge network costs nothing before it is compared
+        network = ResidualNetwork(shape_of(settings, roles)).eval()
     shapes = {f"model.{name}": tuple(value.shape) for name, value in network.state_dict().items()}
     shapes |= {"scaler.mean": (len(roles.rows),), "scaler.spread": (len(roles.rows),)}
     shapes["intervals.widths"] = (len(settings.levels), settings.horizon, len(roles.targets))
     checkpoint.check_shapes(weights, tensors, shapes)
-    network.load_state_dict({name: tensors[f"model.{name}"] for name in network.state_dict()})
+    weights_by_name = {name: tensors[f"model.{name}"].float() for name in network.state_dict()}
+    network.load_state_dict(weights_by_name, assign=True)
     scaler = Scaler(tensors["scaler.mean"].numpy(), tensors["scaler.spread"].numpy())
     conformal = Conformal(settings.levels, tensors["intervals.widths"].numpy(), stored.calibrated_on)
     return Trained(settings, roles, scaler, network, conformal, stored.training, stored.notes)
@@ -232,8 +234,8 @@ def shape_of(settings: Settings, roles: Roles) -> ResidualConfig:
     heads = settings.levels if settings.quantile_heads else ()
     return ResidualConfig(
         look_back=settings.look_back, horizon=settings.horizon, targets=len(roles.targets), rows=len(roles.rows),
-        slots=settings.slots, slot_size=settings.slot_size, heads=settings.heads, layers=settings.layers, stride=settings.stride,
-        dropout=settings.dropout, hidden=settings.hidden,
+        slots=settings.slots, slot_size=settings.slot_size, heads=settings.heads, layers=settings.layers,
+        stride=settings.stride, dropout=settings.dropout, hidden=settings.hidden,
         quantiles=tuple(share for level in heads for share in ((1 - level) / 2, (1 + level) / 2)),
     )  # fmt: skip
 
