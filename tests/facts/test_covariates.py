@@ -7,7 +7,9 @@ from tenfold.facts.covariates import Roles, calendar_marks, rows_of
 from tenfold.facts.series import series_of
 
 HOURS = pd.date_range("2024-01-01", periods=48, freq="h")  # a Monday
-TABLE = series_of(pd.DataFrame({"date": HOURS, "y": np.arange(48.0), "past": np.arange(48.0) + 100, "plan": np.arange(48.0)}))
+TABLE = series_of(
+    pd.DataFrame({"date": HOURS, "y": np.arange(48.0), "past": np.arange(48.0) + 100, "plan": np.arange(48.0)})
+)
 
 
 def test_columns_that_are_no_covariates_are_forecast():

@@ -18,8 +18,12 @@ NAMES = list(TOWN.columns[1:])
 
 @pytest.fixture(scope="module")
 def fitted():
+    """With slots that have a say, as after a longer training."""
     model = Forecaster(**SMALL).fit(TOWN[:500], TOWN[500:600])
-    model.trained.network.gate.fill_(1.0)  # so that the slots have a say, whatever so short a training is worth
+    network = model.trained.network
+    network.gate.fill_(1.0)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(network.branch.decoder.outer.weight, std=0.3)
     return model
 
 
@@ -153,7 +157,7 @@ def test_what_is_asked_for_too_early_or_beyond_the_model_is_refused(fitted):
         Forecaster(**SMALL).fit(TOWN[:35])
     with pytest.raises(BadInput, match="29 rows, and 6 to validate, are too few"):
         Forecaster(**SMALL).fit(TOWN[:29], TOWN[29:35])
-    with pytest.raises(BadInput, match="The second table begins at .*; the first ends at"):
+    with pytest.raises(BadInput, match=r"The second table begins at .*; the first ends at"):
         Forecaster(**SMALL).fit(TOWN[:500], TOWN[501:600])
 
 
@@ -187,6 +191,7 @@ def test_missing_values_are_refused_or_hidden_and_a_hidden_series_is_as_if_it_we
         Forecaster(**SMALL).fit(holed)
     model = Forecaster(**SMALL, fill="mask").fit(holed[:600])
     model.trained.network.gate.fill_(1.0)
+    torch.nn.init.normal_(model.trained.network.branch.decoder.outer.weight, std=0.3)
     found, without = model.predict(holed), model.predict(holed.drop(columns="rain"), any_columns=True)
     others = [name for name in NAMES if name != "rain"]
     np.testing.assert_allclose(found[others], without[others], rtol=1e-4, atol=1e-4)
@@ -211,7 +216,9 @@ def test_without_steps_the_linear_part_forecasts_alone():
 def test_what_is_known_ahead_makes_a_forecast_better():
     draw = np.random.default_rng(0)
     known = draw.standard_normal(900)
-    table = pd.DataFrame({"load": known + 0.1 * draw.standard_normal(900), "plan": known, "noise": draw.standard_normal(900)})
+    table = pd.DataFrame(
+        {"load": known + 0.1 * draw.standard_normal(900), "plan": known, "noise": draw.standard_normal(900)}
+    )
     settings = {**SMALL, "horizon": 2, "look_back": 8, "steps": 250, "stride": 1, "hidden": 0.0, "slot_size": 16}
     model = Forecaster(**settings, future_covariates=("plan",), past_covariates=("noise",)).fit(table[:800])
     assert model.training.mse < 0.7 * model.training.linear_mse
@@ -275,13 +282,13 @@ def test_a_path_a_frame_and_series_are_the_same_table(fitted, tmp_path):
 
 @pytest.mark.data
 def test_etth1_is_forecast_as_well_as_the_issue_asks(data):
-    """Bars: seasonal naive .512 less 20 %; published iTransformer .386. The linear part alone reaches both."""
+    """Bars: seasonal naive .512 less 20 %, DLinear .383 + 5 %, .386 (iTransformer's). The linear part alone reaches all."""
     series = read_series(data / "facts" / "ETTh1.csv.gz")
     frame = pd.DataFrame(series.values, columns=list(series.names)).assign(date=series.times)
     model = Forecaster(steps=0).fit(frame[:8640], frame[8640:11_520])
     found = model.evaluate(frame[11_520:14_400], context=frame[:11_520])
     assert found.windows == 2785
     assert found.mse <= 0.386
-    assert found.mse == pytest.approx(0.3813, abs=5e-4)
+    assert found.mse == pytest.approx(0.3782, abs=5e-4)
     assert found.coverage[0.8] == pytest.approx(0.83, abs=0.05)
     assert found.coverage[0.95] == pytest.approx(0.95, abs=0.03)

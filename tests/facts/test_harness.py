@@ -65,12 +65,16 @@ def test_missing_truths_do_not_count():
 
 def test_least_squares_are_those_of_the_textbook():
     draw = torch.Generator().manual_seed(0)
-    rows = torch.randn(50, 4, generator=draw)
-    true = torch.randn(3, 4, generator=draw)
-    wanted = rows @ true.T
+    rows = torch.randn(50, 2, 4, generator=draw)
+    true = torch.randn(2, 3, 4, generator=draw)
+    wanted = torch.einsum("nsi,soi->nso", rows, true)
     wanted[7] = torch.nan
-    found = least_squares([(rows[:25], wanted[:25]), (rows[25:], wanted[25:])], 0.0)
-    torch.testing.assert_close(found, true, rtol=1e-4, atol=1e-5)
+    found = least_squares([(rows[:25], wanted[:25]), (rows[25:], wanted[25:])], 0.0, own=True)
+    torch.testing.assert_close(found[1:], true, rtol=1e-4, atol=1e-5)
+    flat = rows[8:].flatten(0, 1), wanted[8:].flatten(0, 1)
+    textbook = torch.linalg.lstsq(*flat).solution.T
+    torch.testing.assert_close(least_squares([(rows[8:], wanted[8:])], 0.0), textbook, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(least_squares([(rows[8:], wanted[8:])], 0.0, own=True)[0], textbook, rtol=1e-4, atol=1e-5)
 
 
 def test_waves_are_forecast_exactly_by_least_squares():

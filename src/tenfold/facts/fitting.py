@@ -55,7 +55,8 @@ def fit_series(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = ResidualNetwork(shape_of(settings, roles))
-    network.linear.solve(parts.learned, len(roles.targets))
+    network.linear.solve(parts.learned)
+    network.linear.choose(parts.judged)
     fitted = _trained_branch(network, parts, settings, roles, folder, on_step)
     training, notes = _with_gate(network.eval(), parts.judged, fitted), series.notes
     if not training.gate and training.steps:

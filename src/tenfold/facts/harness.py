@@ -22,7 +22,7 @@ __all__ = ["Fitted", "Loss", "Score", "Step", "WindowBatches", "fit_windows", "s
 
 Loss = Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor]
 
-_JUDGED = 1024  # windows that a validation looks at, spread evenly
+_JUDGED = 512  # windows that a validation looks at, spread evenly
 _AT_ONCE = 256
 _TIMED = 5
 # Validations and the optimiser take some of a budget too.
@@ -105,6 +105,7 @@ def fit_windows(
     learning_rate: float = 2e-3,
     weight_decay: float = 0.0,
     batch_size: int = 32,
+    patience: int | None = 5,
     seed: int = 0,
     device: str = "cpu",
     run: Run | None = None,
@@ -123,6 +124,7 @@ def fit_windows(
         learning_rate: its peak.
         weight_decay: of AdamW.
         batch_size: windows.
+        patience: validations, of ten, without a better one before it stops; None: never.
         seed: of the batches.
         device: "cpu", "cuda", "auto".
         run: where checkpoints go, and the best weights; the same call goes on from there. None keeps nothing.
@@ -139,7 +141,7 @@ def fit_windows(
     watch.judge(model.eval(), 0)
     config = loop.TrainConfig(
         steps=steps, minutes=minutes, seed=seed, device=device, clip=1.0, schedule="cosine", warmup=min(100, steps // 10),
-        evaluate_every=max(1, min(200, steps // 10)), checkpoint_every=max(1, min(500, steps // 10)),
+        patience=patience, evaluate_every=max(1, steps // 10), checkpoint_every=max(1, min(500, steps // 10)),
     )  # fmt: skip
     try:
         done = loop.fit(

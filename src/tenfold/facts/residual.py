@@ -23,6 +23,7 @@ __all__ = ["Keys", "LinearPart", "ResidualConfig", "ResidualNetwork", "SlotBranc
 _EPS = 1e-5
 _DT_BIAS = -1.0  # slots that remember some ten frames at first
 _DECODER_WIDTH = 128
+_OWN_MAPS = 1000  # more series share one map, for memory's sake
 
 
 class ResidualConfig(BaseModel):
@@ -103,32 +104,70 @@ class Normal(NamedTuple):
 
 
 class LinearPart(nn.Module):
-    """A linear map of the normalised window and of its level, shared by all series.
+    """A linear map of the normalised window and of its level, for each series its own if it gains by it, else a shared one.
 
     A plain normalised map cannot return to a series' mean, for it does not know where the window stands.
     """
 
-    def __init__(self, look_back: int, horizon: int) -> None:
+    places: Tensor
+
+    def __init__(self, look_back: int, horizon: int, targets: int) -> None:
+        """Set up.
+
+        Args:
+            look_back: steps that it sees.
+            horizon: steps that it forecasts.
+            targets: series that are trained.
+        """
         super().__init__()
-        self.shape = nn.Parameter(torch.zeros(horizon, look_back))
-        self.level = nn.Parameter(torch.zeros(horizon, 1))
+        maps = 1 + (targets if targets <= _OWN_MAPS else 0)
+        self.shape = nn.Parameter(torch.zeros(maps, horizon, look_back))
+        self.level = nn.Parameter(torch.zeros(maps, horizon))
+        self.register_buffer("places", torch.zeros(targets, dtype=torch.long))  # each series' map; 0 is the shared one
 
-    def forward(self, normal: Normal) -> Float[Tensor, "batch horizon series"]:
-        """Forecast, in the units of the windows."""
-        return self.shape @ (_carried(normal) * normal.spread) + (1 + self.level) * normal.mean
+    def forward(
+        self, normal: Normal, targets: Int[Tensor, " series"] | None = None
+    ) -> Float[Tensor, "batch horizon series"]:
+        """Forecast, in the units of the windows.
 
-    def solve(self, windows: Windows, targets: int, ridge: float = 1e-3) -> None:
-        """Least squares over all windows and series at once; futures with missing values do not count.
+        Args:
+            normal: of the series alone.
+            targets: which trained series each is, -1 = none of them; None: all, in order.
+        """
+        places = self.places if targets is None else self.places[targets.clamp_min(0)] * (targets >= 0)
+        return self.mapped(normal, places)
+
+    def mapped(self, normal: Normal, places: Int[Tensor, " series"]) -> Float[Tensor, "batch horizon series"]:
+        """What some maps forecast."""
+        centred = (_carried(normal) * normal.spread).permute(2, 1, 0)  # (series, look_back, batch)
+        return (self.shape[places] @ centred).permute(2, 1, 0) + (1 + self.level[places].T) * normal.mean
+
+    def solve(self, windows: Windows, ridge: float = 1e-3) -> None:
+        """Least squares over all windows; futures with missing values do not count.
 
         Args:
             windows: to fit.
-            targets: the first so many rows are series to forecast.
             ridge: added to the diagonal, as a share of its mean.
         """
-        found = least_squares((_inputs_and_outputs(*pair, targets) for pair in windows.batches()), ridge)
+        pairs = (_inputs_and_outputs(*pair, len(self.places)) for pair in windows.batches())
+        found = least_squares(pairs, ridge, own=len(self.shape) > 1)
         with torch.no_grad():
-            self.shape.copy_(found[:, :-1])
-            self.level.copy_(found[:, -1:])
+            self.shape.copy_(found[..., :-1])
+            self.level.copy_(found[..., -1])
+
+    def choose(self, judged: Windows) -> None:
+        """Give each series its own map if that has the smaller error on these windows."""
+        count = len(self.places)
+        if len(self.shape) == 1:
+            return
+        shared, own = torch.zeros(count, dtype=torch.long), torch.arange(1, count + 1)
+        errors = torch.zeros(2, count, dtype=torch.float64)
+        for past, future in judged.batches():
+            normal = Normal.of(past[..., :count].contiguous())
+            for row, places in enumerate((shared, own)):
+                missed = (self.mapped(normal, places) - future[..., :count]).nan_to_num()
+                errors[row] += missed.detach().double().square().sum((0, 1))
+        self.places.copy_(torch.where(errors[1] < errors[0], own, shared))
 
 
 class SlotBranch(nn.Module):
@@ -229,7 +268,7 @@ class ResidualNetwork(nn.Module):
     def __init__(self, config: ResidualConfig) -> None:
         super().__init__()
         self.config = config
-        self.linear, self.branch = LinearPart(config.look_back, config.horizon), SlotBranch(config)
+        self.linear, self.branch = LinearPart(config.look_back, config.horizon, config.targets), SlotBranch(config)
         self.linear.requires_grad_(False)
         self.register_buffer("gate", torch.ones(()))
 
@@ -246,7 +285,7 @@ class ResidualNetwork(nn.Module):
         keys = keys or self.all_keys(past.device)
         normal = Normal.of(past)
         targets = len(keys.targets)
-        linear = self.linear(normal.first(targets)).unsqueeze(-1)
+        linear = self.linear(normal.first(targets), keys.targets).unsqueeze(-1)
         if not float(self.gate) and not self.config.quantiles:
             return linear
         added = self.branch(self.branch.tokens(normal, keys.rows), self.branch.mask(normal))

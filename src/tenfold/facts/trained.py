@@ -222,7 +222,7 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> Trained:
     shapes |= {"scaler.mean": (len(roles.rows),), "scaler.spread": (len(roles.rows),)}
     shapes["intervals.widths"] = (len(settings.levels), settings.horizon, len(roles.targets))
     checkpoint.check_shapes(weights, tensors, shapes)
-    weights_by_name = {name: tensors[f"model.{name}"].float() for name in network.state_dict()}
+    weights_by_name = {name: tensors[f"model.{name}"] for name in network.state_dict()}
     network.load_state_dict(weights_by_name, assign=True)
     scaler = Scaler(tensors["scaler.mean"].numpy(), tensors["scaler.spread"].numpy())
     conformal = Conformal(settings.levels, tensors["intervals.widths"].numpy(), stored.calibrated_on)

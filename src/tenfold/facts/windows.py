@@ -90,21 +90,26 @@ class Windows:
         return chosen[:, : self.look_back], chosen[:, self.look_back :]
 
 
-def least_squares(pairs: Iterable[tuple[Tensor, Tensor]], ridge: float) -> Float[Tensor, "outputs inputs"]:
+def least_squares(
+    pairs: Iterable[tuple[Tensor, Tensor]], ridge: float, *, own: bool = False
+) -> Float[Tensor, "*maps outputs inputs"]:
     """The linear map with the least squared error over all rows, from their products, so that rows need not be kept.
 
     Args:
-        pairs: inputs (..., inputs) and outputs (..., outputs); rows with a missing output do not count.
+        pairs: inputs (windows, series, inputs) and outputs (windows, series, outputs); rows with a missing output do not
+            count.
         ridge: added to the diagonal, as a share of its mean.
+        own: give a first axis: the map of all series together, then each series' own.
     """
     left = right = torch.zeros(())
     for rows, wanted in pairs:
-        whole = wanted.isfinite().all(-1)
-        known, truth = rows[whole].double(), wanted[whole].double()
-        left, right = left + known.T @ known, right + known.T @ truth
-    scale = left.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-    left.diagonal().add_(ridge * scale)
-    return torch.linalg.solve(left, right).T.float()
+        whole = wanted.isfinite().all(-1, keepdim=True)
+        known, truth = (part.where(whole, 0).double().transpose(0, 1) for part in (rows, wanted))
+        left, right = left + known.mT @ known, right + known.mT @ truth
+    left, right = (torch.cat((part.sum(0, keepdim=True), part)) if own else part.sum(0) for part in (left, right))
+    diagonal = left.diagonal(dim1=-2, dim2=-1)
+    diagonal.add_(ridge * diagonal.mean(-1, keepdim=True).clamp_min(1e-12))
+    return torch.linalg.solve(left, right).mT.float()
 
 
 _HOURS = 30 * 24
