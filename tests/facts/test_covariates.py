@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from tenfold.core.errors import BadInput
-from tenfold.facts.covariates import Roles, calendar_marks, rows_of
+from tenfold.facts.covariates import Roles, calendar_marks, rows_of, season_of
 from tenfold.facts.series import series_of
 
 HOURS = pd.date_range("2024-01-01", periods=48, freq="h")  # a Monday
@@ -42,6 +42,12 @@ def test_marks_say_what_time_it_is_as_far_as_the_steps_do():
     assert list(calendar_marks(pd.date_range("2024-01-01", periods=5, freq="D"))) == [
         "week sin", "week cos", "year sin", "year cos",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("freq", "season"), [("h", 24), ("15min", 96), ("D", 7), ("ME", 12), ("min", 1)])
+def test_the_season_is_the_shortest_period_that_fits_a_window(freq, season):
+    times = pd.date_range("2024-01-31", periods=30, freq=freq)
+    assert season_of(series_of(pd.DataFrame({"ds": times, "x": range(30)})), 96) == season
 
 
 def test_a_column_that_is_not_there_is_hidden():

@@ -289,6 +289,7 @@ def test_etth1_is_forecast_as_well_as_the_issue_asks(data):
     found = model.evaluate(frame[11_520:14_400], context=frame[:11_520])
     assert found.windows == 2785
     assert found.mse <= 0.386
+    assert found.naive_mse == pytest.approx(0.512, abs=1e-3)
     assert found.mse == pytest.approx(0.3782, abs=5e-4)
     assert found.coverage[0.8] == pytest.approx(0.83, abs=0.05)
     assert found.coverage[0.95] == pytest.approx(0.95, abs=0.03)

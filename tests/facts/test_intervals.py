@@ -43,7 +43,7 @@ def test_new_truths_are_covered_as_often_as_promised():
 
 
 def test_bands_grow_with_the_unit_and_never_cross_where_quantiles_were_too_wide():
-    conformal = Conformal((0.8,), np.array([[[-3.0]], [[0.0]]])[:1], 9)
+    conformal = Conformal((0.8,), np.array([[[-3.0]]]), np.array([[4.0]]), 9)
     low, high = np.array([[[-1.0]]]), np.array([[[1.0]]])
     narrow = conformal.band(low, high, np.array([[[0.1]]]), 0.8)
     assert (float(narrow.low.item()), float(narrow.high.item())) == pytest.approx((-0.7, 0.7))
@@ -51,6 +51,14 @@ def test_bands_grow_with_the_unit_and_never_cross_where_quantiles_were_too_wide(
     assert crossed.low.item() == crossed.high.item() == 0.0
     with pytest.raises(BadInput, match=r"Level 0\.9 was not calibrated"):
         conformal.band(low, high, np.ones((1, 1, 1)), 0.9)
+
+
+def test_a_series_that_was_not_calibrated_gets_the_widest_interval_of_all_forecasts():
+    plain = np.abs(np.random.default_rng(0).standard_normal((40, 2, 3))) * np.array([1, 10, 100])
+    conformal = Conformal.of(-plain[None], (0.8,), plain)
+    chosen = conformal.of_series(np.array([2, -1]))
+    np.testing.assert_array_equal(chosen.widths[..., 0], conformal.widths[..., 2])
+    np.testing.assert_array_equal(chosen.widths[..., 1], Conformal.of(plain[None], (0.8,)).widths[..., 2])
 
 
 @pytest.mark.parametrize("levels", [(), (0.0,), (1.0,), (0.9, 0.8), (0.8, 0.8)])

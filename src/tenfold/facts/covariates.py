@@ -13,7 +13,7 @@ import pandas as pd
 from tenfold.core.errors import BadInput
 from tenfold.facts.series import Series
 
-__all__ = ["Roles", "calendar_marks", "rows_of"]
+__all__ = ["Roles", "calendar_marks", "rows_of", "season_of"]
 
 _DAY = 86_400
 # Periods that are marked, in seconds, if a step is at most a quarter of them.
@@ -76,6 +76,15 @@ def calendar_marks(times: pd.DatetimeIndex) -> dict[str, np.ndarray]:
             angle = 2 * np.pi * (seconds - 4 * _DAY) / period
             marks[f"{name} sin"], marks[f"{name} cos"] = np.sin(angle), np.cos(angle)
     return marks
+
+
+def season_of(series: Series, look_back: int) -> int:
+    """Steps of the shortest period of the calendar that has at least four and fits a window; 1 if there is none."""
+    if series.times is None:
+        return 1
+    step = (series.times[-1] - series.times[0]).total_seconds() / (len(series.times) - 1)  # months differ in length
+    fitting = [round(period / step) for period in _PERIODS.values() if 4 * step <= period <= look_back * step]
+    return fitting[0] if fitting else 1
 
 
 def rows_of(series: Series, roles: Roles, horizon: int, future: Series | None = None) -> np.ndarray:

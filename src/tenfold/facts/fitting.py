@@ -154,7 +154,7 @@ def _with_gate(network: ResidualNetwork, judged: Windows, fitted: Fitted) -> Tra
 
 def _calibrated(network: ResidualNetwork, judged: Windows, settings: Settings) -> Conformal:
     """Widths of the intervals, from how far the validation windows were missed."""
-    misses = []
+    misses, plain = [], []
     for past, future in judged.batches():
         with torch.no_grad():
             parts = network.parts(past).numpy()
@@ -163,4 +163,5 @@ def _calibrated(network: ResidualNetwork, judged: Windows, settings: Settings) -
         places = range(len(settings.levels)) if settings.quantile_heads else range(1)
         missed = [(np.maximum(low - truth, truth - high) / unit) for low, high in (ends(parts, place) for place in places)]
         misses.append(np.stack(missed))
-    return Conformal.of(np.concatenate(misses, 1), settings.levels)
+        plain.append(np.abs(truth - parts[..., 0]) / unit)
+    return Conformal.of(np.concatenate(misses, 1), settings.levels, np.concatenate(plain))

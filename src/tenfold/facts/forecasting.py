@@ -14,11 +14,12 @@ from torch import Tensor
 
 from tenfold.core.console import torch_device
 from tenfold.core.errors import BadInput
-from tenfold.facts.covariates import Roles, rows_of
+from tenfold.facts.covariates import Roles, rows_of, season_of
 from tenfold.facts.fitting import fit_series
 from tenfold.facts.harness import Step
 from tenfold.facts.intervals import coverage
 from tenfold.facts.residual import Normal
+from tenfold.facts.rivals import SeasonalNaive
 from tenfold.facts.series import Series, Table, as_series
 from tenfold.facts.settings import Settings, validated
 from tenfold.facts.trained import Matched, Trained, Training, load, save
@@ -38,6 +39,8 @@ class Evaluation:
         mse: mean squared error.
         mae: mean absolute error.
         linear_mse: of the linear part alone.
+        naive_mse: of the last day (week, year: the shortest that makes sense and fits the look-back) again and again; of the
+            last value, if the table has no times.
         coverage: share of the truths inside the interval of each level.
         windows: that were forecast.
     """
@@ -45,6 +48,7 @@ class Evaluation:
     mse: float
     mae: float
     linear_mse: float
+    naive_mse: float
     coverage: dict[float, float]
     windows: int
 
@@ -176,18 +180,22 @@ class Forecaster:
             series, before = earlier.followed_by(series), len(earlier.values)
         rows = trained.scaler.scaled(rows_of(series, trained.roles, settings.horizon))
         windows = Windows(rows, settings.look_back, settings.horizon, before)
-        sums, inside = np.zeros(4), dict.fromkeys(settings.levels, 0.0)
+        naive = SeasonalNaive(settings.look_back, settings.horizon, season_of(series, settings.look_back))
+        sums, inside = np.zeros(5), dict.fromkeys(settings.levels, 0.0)
         for past, future in windows.batches():
             truth = future[..., : len(trained.roles.targets)].numpy().astype(np.float64)
             known = np.isfinite(truth)
             found = trained.forecast(past)
-            missed, linear = (found.mean - truth)[known], (trained.linear(past) - truth)[known]
-            sums += [known.sum(), np.square(missed).sum(), np.abs(missed).sum(), np.square(linear).sum()]
+            again = naive(past[..., : truth.shape[-1]]).numpy()
+            missed, linear, repeated = (np.nan_to_num(one - truth) for one in (found.mean, trained.linear(past), again))
+            squares = (float(np.square(one).sum()) for one in (missed, linear, repeated))
+            sums += [known.sum(), np.abs(missed).sum(), *squares]
             for level, band in found.bands.items():
                 inside[level] += coverage(band, truth) * known.sum()
         count = max(1.0, sums[0])
-        mse, mae, linear_mse = (float(one) for one in sums[1:] / count)
-        return Evaluation(mse, mae, linear_mse, {level: float(hits / count) for level, hits in inside.items()}, len(windows))
+        mae, mse, linear_mse, naive_mse = (float(one) for one in sums[1:] / count)
+        covered = {level: float(hits / count) for level, hits in inside.items()}
+        return Evaluation(mse, mae, linear_mse, naive_mse, covered, len(windows))
 
     def routing(self, frame: Table) -> pd.DataFrame:
         """Who feeds which slot: the router's weights over the last window, averaged over time and heads.
@@ -242,13 +250,13 @@ class Forecaster:
         save(self.trained, folder)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, device: str = "cpu") -> "Forecaster":
+    def load(cls, folder: str | os.PathLike[str]) -> "Forecaster":
         """Read a fitted forecaster; it gives the same bits as the one that was saved.
 
         Raises:
             BadInput: the folder holds no forecaster, or a damaged one.
         """
-        return cls.of(load(folder, device))
+        return cls.of(load(folder))
 
     @classmethod
     def shipped(cls) -> "Forecaster":

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from tenfold.core.errors import BadInput
 
@@ -33,15 +33,22 @@ class Conformal(NamedTuple):
     Attributes:
         levels: rising, in (0, 1).
         widths: (levels, horizon, series), added on both sides of what is calibrated, in units of the windows' spread.
+        others: (levels, horizon), for the forecast alone of a series that was not calibrated: the widest of all series.
         windows: that calibrated them.
     """
 
     levels: tuple[float, ...]
     widths: Float[np.ndarray, "levels horizon series"]
+    others: Float[np.ndarray, "levels horizon"]
     windows: int
 
     @classmethod
-    def of(cls, misses: Float[np.ndarray, "levels windows horizon series"], levels: Sequence[float] = LEVELS) -> "Conformal":
+    def of(
+        cls,
+        misses: Float[np.ndarray, "levels windows horizon series"],
+        levels: Sequence[float] = LEVELS,
+        plain: Float[np.ndarray, "windows horizon series"] | None = None,
+    ) -> "Conformal":
         """Calibrate.
 
         Args:
@@ -49,19 +56,19 @@ class Conformal(NamedTuple):
                 spread, negative inside; for a point forecast the absolute error. NaN where the truth is missing. The first
                 axis may be 1, the same for all levels.
             levels: of coverage.
+            plain: absolute errors of the forecast alone in the same units, if `misses` are others.
 
         Raises:
             BadInput: a level is not in (0, 1), or levels do not rise.
         """
         levels = check_levels(levels)
-        count = (~np.isnan(misses[0])).sum(0)
-        ranked = np.sort(misses, axis=1)  # NaN last
-        widths = []
-        for place, level in enumerate(levels):
-            rank = np.minimum(np.ceil((count + 1) * level), np.maximum(count, 1)).astype(int) - 1
-            of_level = ranked[min(place, len(misses) - 1)]
-            widths.append(np.take_along_axis(of_level, rank[None], 0)[0])
-        return cls(levels, np.stack(widths), int(misses.shape[1]))
+        widths = _order_statistics(misses, levels)
+        others = widths if plain is None else _order_statistics(plain[None], levels)
+        return cls(levels, widths, others.max(-1), int(misses.shape[1]))
+
+    def of_series(self, places: Int[np.ndarray, " series"]) -> "Conformal":
+        """For some of the calibrated series, or others (-1)."""
+        return self._replace(widths=np.where(places >= 0, self.widths[..., places.clip(0)], self.others[..., None]))
 
     @property
     def highest(self) -> float:
@@ -115,3 +122,14 @@ def coverage(band: Band, truth: Float[np.ndarray, "windows horizon series"]) -> 
     """Share of the truths, missing ones left out, that lie in the band."""
     known = ~np.isnan(truth)
     return float(((truth >= band.low) & (truth <= band.high))[known].mean())
+
+
+def _order_statistics(misses: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+    """Of n misses the ceil((n + 1) level)-th smallest, or the largest where there are too few: (levels, horizon, series)."""
+    count = (~np.isnan(misses[0])).sum(0)
+    ranked = np.sort(misses, axis=1)  # NaN last
+    widths = []
+    for place, level in enumerate(levels):
+        rank = np.minimum(np.ceil((count + 1) * level), np.maximum(count, 1)).astype(int) - 1
+        widths.append(np.take_along_axis(ranked[min(place, len(misses) - 1)], rank[None], 0)[0])
+    return np.stack(widths)

@@ -129,9 +129,7 @@ class Trained:
         with torch.no_grad():
             parts = self.network.parts(past.contiguous(), keys).numpy()
         places = keys.targets.numpy()
-        widths = self.conformal.widths
-        widths = np.where(places >= 0, widths[..., places.clip(0)], widths.max(-1, keepdims=True))
-        conformal, unit = self.conformal._replace(widths=widths), unit_of(past, len(places))
+        conformal, unit = self.conformal.of_series(places), unit_of(past, len(places))
         bands = {level: conformal.band(*ends(parts, place), unit, level) for place, level in enumerate(self.settings.levels)}
         return Forecast(parts[..., 0], bands)
 
@@ -189,6 +187,7 @@ def save(trained: Trained, folder: str | os.PathLike[str]) -> None:
     folder = make_folder(folder)
     tensors = {f"model.{name}": value for name, value in trained.network.state_dict().items()}
     tensors |= {
+        "intervals.others": torch.from_numpy(trained.conformal.others),
         "scaler.mean": torch.from_numpy(trained.scaler.mean), "scaler.spread": torch.from_numpy(trained.scaler.spread),
         "intervals.widths": torch.from_numpy(trained.conformal.widths),
     }  # fmt: skip
@@ -201,7 +200,7 @@ def save(trained: Trained, folder: str | os.PathLike[str]) -> None:
     write_json(folder / "forecaster.json", stored.model_dump(mode="json"))
 
 
-def load(folder: str | os.PathLike[str], device: str = "cpu") -> Trained:
+def load(folder: str | os.PathLike[str]) -> Trained:
     """Read what `save` wrote; the same bits.
 
     Raises:
@@ -215,17 +214,19 @@ def load(folder: str | os.PathLike[str], device: str = "cpu") -> Trained:
     tensors = checkpoint.load(weights, system=_SYSTEM).tensors
     if _digest(weights) != stored.sha256:
         raise BadInput(f"{weights} does not belong to the forecaster.json beside it.", "Fit and save it again.")
-    settings, roles = stored.settings.model_copy(update={"device": device}), stored.roles
+    settings, roles = stored.settings.model_copy(update={"device": "cpu"}), stored.roles
     with torch.device("meta"):  # a description that asks for a huge network costs nothing before it is compared
         network = ResidualNetwork(shape_of(settings, roles)).eval()
     shapes = {f"model.{name}": tuple(value.shape) for name, value in network.state_dict().items()}
     shapes |= {"scaler.mean": (len(roles.rows),), "scaler.spread": (len(roles.rows),)}
+    shapes["intervals.others"] = (len(settings.levels), settings.horizon)
     shapes["intervals.widths"] = (len(settings.levels), settings.horizon, len(roles.targets))
     checkpoint.check_shapes(weights, tensors, shapes)
     weights_by_name = {name: tensors[f"model.{name}"] for name in network.state_dict()}
     network.load_state_dict(weights_by_name, assign=True)
     scaler = Scaler(tensors["scaler.mean"].numpy(), tensors["scaler.spread"].numpy())
-    conformal = Conformal(settings.levels, tensors["intervals.widths"].numpy(), stored.calibrated_on)
+    widths, others = tensors["intervals.widths"].numpy(), tensors["intervals.others"].numpy()
+    conformal = Conformal(settings.levels, widths, others, stored.calibrated_on)
     return Trained(settings, roles, scaler, network, conformal, stored.training, stored.notes)
 
 
