@@ -114,7 +114,7 @@ def _trained_branch(
     }  # fmt: skip
     if folder is None:
         return fit_windows(network, *parts, **options)
-    config = {"verb": "fit", **settings.model_dump(mode="json"), "targets": roles.targets}
+    config = {"verb": "fit", **settings.model_dump(mode="json"), "targets": roles.targets, "rows": parts.learned.digest()}
     with Run.open(folder, system="facts", config=config, free=("device", "minutes")) as run:
         return fit_windows(network, *parts, run=run, **options)
 
