@@ -5,6 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tenfold.core.errors import BadInput
 from tenfold.facts import Forecaster, check_invariance, forecasting
@@ -202,6 +204,15 @@ def test_a_constant_column_is_kept_and_said():
     model = Forecaster(**{**SMALL, "steps": 5}).fit(TOWN[:300].assign(rain=3.0))
     assert "Column 'rain' is constant." in model.notes
     np.testing.assert_allclose(model.predict(TOWN[:300].assign(rain=3.0))["rain"], 3.0, atol=0.05)
+
+
+@given(scale=st.floats(1e-3, 1e4), shift=st.floats(-1e4, 1e4))
+@settings(max_examples=10)
+def test_data_in_another_unit_are_forecast_in_that_unit(scale, shift):
+    plain, turned = TOWN[["heat_old", "power"]][:200], TOWN[["heat_old", "power"]][:200] * scale + shift
+    found, wanted = (Forecaster(**{**SMALL, "steps": 0}).fit(table).predict(table) for table in (turned, plain))
+    reach = scale * float(np.ptp(plain))
+    np.testing.assert_allclose(found.iloc[:, 1:], wanted.iloc[:, 1:] * scale + shift, atol=1e-3 * reach + 1e-6 * abs(shift))
 
 
 def test_without_steps_the_linear_part_forecasts_alone():
