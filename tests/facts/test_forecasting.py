@@ -1,13 +1,15 @@
 import json
-import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tenfold.core.errors import BadInput
-from tenfold.facts import Forecaster, check_invariance
+from tenfold.facts import Forecaster, check_invariance, forecasting
 from tenfold.facts.series import read_series, series_of
 from tenfold.facts.synthetic import town_meters
 
@@ -204,6 +206,15 @@ def test_a_constant_column_is_kept_and_said():
     np.testing.assert_allclose(model.predict(TOWN[:300].assign(rain=3.0))["rain"], 3.0, atol=0.05)
 
 
+@given(scale=st.floats(1e-3, 1e4), shift=st.floats(-1e4, 1e4))
+@settings(max_examples=10)
+def test_data_in_another_unit_are_forecast_in_that_unit(scale, shift):
+    plain, turned = TOWN[["heat_old", "power"]][:200], TOWN[["heat_old", "power"]][:200] * scale + shift
+    found, wanted = (Forecaster(**{**SMALL, "steps": 0}).fit(table).predict(table) for table in (turned, plain))
+    reach = scale * float(np.ptp(plain))
+    np.testing.assert_allclose(found.iloc[:, 1:], wanted.iloc[:, 1:] * scale + shift, atol=1e-3 * reach + 1e-6 * abs(shift))
+
+
 def test_without_steps_the_linear_part_forecasts_alone():
     model = Forecaster(**{**SMALL, "steps": 0}).fit(TOWN[:500])
     assert model.training.gate == 0
@@ -277,7 +288,6 @@ def test_a_path_a_frame_and_series_are_the_same_table(fitted, tmp_path):
     plain = fitted.predict(TOWN)
     for table in (tmp_path / "town.csv", str(tmp_path / "town.csv"), series_of(TOWN), read_series(tmp_path / "town.csv")):
         pd.testing.assert_frame_equal(fitted.predict(table), plain)
-    shutil.rmtree(tmp_path)
 
 
 @pytest.mark.data
@@ -293,3 +303,19 @@ def test_etth1_is_forecast_as_well_as_the_issue_asks(data):
     assert found.mse == pytest.approx(0.3782, abs=5e-4)
     assert found.coverage[0.8] == pytest.approx(0.83, abs=0.05)
     assert found.coverage[0.95] == pytest.approx(0.95, abs=0.03)
+
+
+def test_the_shipped_model_forecasts_as_its_card_says_invariantly_and_frame_by_frame():
+    folder = Path(forecasting.__file__).parent / "models" / "town"
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= 2 << 20
+    model, town = Forecaster.shipped(), town_meters(14_400)
+    assert model.training.gate > 0.5
+    found = model.evaluate(town[12_240:], context=town[12_144:12_240])
+    card = (folder / "README.md").read_text()
+    for number in (found.mse, found.linear_mse, found.naive_mse):
+        assert f"| {number:.4f}".replace("0.", ".") in card
+    assert f"{100 * found.coverage[0.8]:.1f} %" in card
+    assert f"{100 * found.coverage[0.95]:.1f} %" in card
+    windows = np.stack([town[NAMES].to_numpy()[start : start + 96] for start in range(13_000, 13_400, 50)])
+    assert max(check_invariance(model, windows)) <= 1e-5
+    assert model.streaming_gap(windows) <= 1e-5

@@ -5,7 +5,7 @@ forecast.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,8 @@ def season_of(series: Series, look_back: int) -> int:
     """Steps of the shortest period of the calendar that has at least four and fits a window; 1 if there is none."""
     if series.times is None:
         return 1
-    step = (series.times[-1] - series.times[0]).total_seconds() / (len(series.times) - 1)  # months differ in length
+    span: Any = series.times[-1] - series.times[0]
+    step = span.total_seconds() / (len(series.times) - 1)  # a mean, for months differ in length
     fitting = [round(period / step) for period in _PERIODS.values() if 4 * step <= period <= look_back * step]
     return fitting[0] if fitting else 1
 
@@ -110,7 +111,8 @@ def rows_of(series: Series, roles: Roles, horizon: int, future: Series | None = 
             column = np.concatenate((column, behind))[horizon:]
         found[:, place] = column
     if roles.marks and series.times is not None:
-        marks = calendar_marks(series.times.append(pd.DatetimeIndex(series.after(horizon)))[horizon:])
+        times = pd.DatetimeIndex(series.times.append(pd.DatetimeIndex(series.after(horizon))))
+        marks = calendar_marks(times[horizon:])
         for name in roles.marks:
             if name in marks:
                 found[:, roles.rows.index(name)] = marks[name]

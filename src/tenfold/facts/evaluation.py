@@ -9,6 +9,7 @@ import functools
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -262,10 +263,12 @@ def _evaluate_facts(trial: Trial, series: Series, train: int, validation: int, t
         calendar=series.times is not None, **_slots(trial, series),
     )  # fmt: skip
     started = time.monotonic()
-    trained = fit_series(_part(series, 0, train), _part(series, train, validation), settings)
+    trained = fit_series(series.between(0, train), series.between(train, validation), settings)
     seconds = time.monotonic() - started
     model = Forecaster.of(trained)
-    found = model.evaluate(_part(series, validation, test), context=_part(series, validation - trial.look_back, validation))
+    found = model.evaluate(
+        series.between(validation, test), context=series.between(validation - trial.look_back, validation)
+    )
     went = trained.training
     return _result(trial, found.mse, found.mae, went.mse, went.steps, seconds, found.windows, went.gate)
 
@@ -279,11 +282,6 @@ def _slots(trial: Trial, series: Series) -> dict[str, Any]:
     return {"slots": 16 if large else 8, "slot_size": 32 if large else 16, **steps}
 
 
-def _part(series: Series, start: int, stop: int) -> Series:
-    times = None if series.times is None else series.times[start:stop]
-    return Series(series.values[start:stop], series.names, times, series.notes, series.clock)
-
-
 @functools.lru_cache(maxsize=2)
 def _series(path: str, data: str) -> Series:
     """A file's series; the benchmark's clocks are taken as regular from their first time on, whatever single rows say."""
@@ -295,7 +293,7 @@ def _series(path: str, data: str) -> Series:
         series = read_series(path, time="none")
         start: Any = pd.read_csv(path, nrows=1, encoding="latin-1").iloc[0, 0]
         times = pd.date_range(pd.Timestamp(start), periods=len(series.values), freq=_STEP[data])
-        return Series(series.values, series.names, times, series.notes, "date")
+        return replace(series, times=times, clock="date")
 
 
 def _result(

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,6 @@ from torch import Tensor
 from tenfold.core.console import torch_device
 from tenfold.core.errors import BadInput
 from tenfold.facts.covariates import Roles, rows_of, season_of
-from tenfold.facts.fitting import fit_series
-from tenfold.facts.harness import Step
 from tenfold.facts.intervals import coverage
 from tenfold.facts.residual import Normal
 from tenfold.facts.rivals import SeasonalNaive
@@ -24,6 +22,9 @@ from tenfold.facts.series import Series, Table, as_series
 from tenfold.facts.settings import Settings, validated
 from tenfold.facts.trained import Matched, Trained, Training, load, save
 from tenfold.facts.windows import Windows
+
+if TYPE_CHECKING:
+    from tenfold.facts.harness import Step
 
 __all__ = ["Evaluation", "Forecaster"]
 
@@ -88,7 +89,7 @@ class Forecaster:
         validation: Table | None = None,
         *,
         folder: str | os.PathLike[str] | None = None,
-        on_step: Callable[[Step], None] | None = None,
+        on_step: "Callable[[Step], None] | None" = None,
     ) -> "Forecaster":
         """Learn from a table. Ctrl-C ends the training, and what is best so far is kept.
 
@@ -101,6 +102,8 @@ class Forecaster:
         Raises:
             BadInput: the table cannot be used, or has too few rows.
         """
+        from tenfold.facts.fitting import fit_series  # the training loop takes a second to load, forecasts need none
+
         fill = self.settings.fill
         judged = None if validation is None else as_series(validation, fill=fill)
         self._trained = fit_series(as_series(frame, fill=fill), judged, self.settings, folder=folder, on_step=on_step)
@@ -118,8 +121,9 @@ class Forecaster:
             any_columns: series may be missing, or be new ones, which the linear part forecasts alone.
 
         Returns:
-            The times (numbers of rows, if the table has no times) in a column named as the table's, the forecast of each
-            series in a column of its name, and for each level, e.g. .8, the ends "NAME-lo-80" and "NAME-hi-80".
+            A wide table, also of a long one: the times (numbers of rows, if the table has none) in a column named as the
+            table's, the forecast of each series in a column of its name, and for each level, e.g. .8, the ends "NAME-lo-80"
+            and "NAME-hi-80".
 
         Raises:
             BadInput: the table does not fit.

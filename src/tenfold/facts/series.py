@@ -64,6 +64,11 @@ class Series:
             )
         return replace(self, values=self.values[:, [self.names.index(name) for name in names]], names=tuple(names))
 
+    def between(self, start: int, stop: int) -> "Series":
+        """The rows from `start` to before `stop`."""
+        times = None if self.times is None else self.times[start:stop]
+        return replace(self, values=self.values[start:stop], times=times)
+
     def followed_by(self, later: "Series") -> "Series":
         """One table of two.
 
