@@ -264,8 +264,8 @@ def _evaluate_facts(trial: Trial, series: Series, train: int, validation: int, t
     epochs = 10 * (train // _BATCH)
     steps = 0 if trial.model == "facts linear part" else trial.budget.steps or epochs
     settings = Settings(
-        horizon=trial.horizon, look_back=trial.look_back, minutes=trial.budget.minutes or _NO_LIMIT, steps=steps, batch_size=_BATCH,
-        seed=trial.seed, device=trial.device, calendar=series.times is not None, dropout=_DROPOUT,
+        horizon=trial.horizon, look_back=trial.look_back, minutes=trial.budget.minutes or _NO_LIMIT, steps=steps,
+        batch_size=_BATCH, seed=trial.seed, device=trial.device, calendar=series.times is not None, dropout=_DROPOUT,
     )  # fmt: skip
     started = time.monotonic()
     trained = fit_series(series.between(0, train), series.between(train, validation), settings)
