@@ -49,7 +49,9 @@ from tenfold.core.errors import BadInput
 from tenfold.core.extras import is_installed
 from tenfold.core.files import jsonable
 from tenfold.core.progress import track
+from tenfold.reactions.cached import CachedDecoder
 from tenfold.reactions.tokens import BOS, EOS, PAD, Vocabulary
+from tenfold.reactions.uncached import UncachedDecoder
 
 LIMIT = 200
 Decoder = Callable[[Sequence[Sequence[int]], int], tuple[Answers, float]]
@@ -174,6 +176,7 @@ NBEST: dict[str, dict[str, Any]] = {
 def ours(model: Any, n: int, **options: Any) -> Decoder:
     """One of our decoders; the lossless ones with the model's own drafts."""
     drafter = model.drafter if options["decoding"] in ("speculative", "exact") else None
+    network = CachedDecoder(model.network) if options.pop("cache", True) else UncachedDecoder(model.network)
 
     def decode(queries: Sequence[Sequence[int]], batch_size: int) -> tuple[Answers, float]:
         found: Answers = []
@@ -181,7 +184,7 @@ def ours(model: Any, n: int, **options: Any) -> Decoder:
         for start in range(0, len(queries), batch_size):
             batch = [torch.tensor([BOS, *query, EOS]) for query in queries[start : start + batch_size]]
             ids = nn.utils.rnn.pad_sequence(batch, batch_first=True, padding_value=PAD)
-            made = reactions.decode(model.network, ids, n=n, max_length=LIMIT, **options, drafter=drafter)
+            made = reactions.decode(network, ids, n=n, max_length=LIMIT, **options, drafter=drafter)
             found += [[_answer(one) for one in (row if n > 1 else [row])] for row in made.ids]
             calls += made.calls
         return found, calls / len(queries)

@@ -38,6 +38,14 @@ def test_one_smiles_is_answered_on_the_terminal_and_as_json():
     assert [row["rank"] for row in json.loads(out)["rows"]] == [1]
 
 
+def test_an_option_or_a_file_that_is_refused_prints_no_table(tmp_path):
+    for arguments, words in ((("CCO", "--n", 0), "n is 0"), ((tmp_path / "none.smi",), "does not exist")):
+        out, _, error = call("predict", *arguments)
+        assert error is not None
+        assert words in error.message
+        assert out == ""
+
+
 def test_a_list_has_n_answers_by_rank():
     out, _, error = call("retro", "CCO.CC(=O)Cl", "--n", 3, "--search", "beam", "--max-length", 8, "--json")
     assert error is None

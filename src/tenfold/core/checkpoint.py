@@ -100,8 +100,10 @@ def read_foreign(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read another program's .pt, .pth or .ckpt file for a `convert` command: tensors and plain values only.
 
     Raises:
-        BadInput: unreadable, or it holds objects that would have to be run to be read.
+        BadInput: missing, unreadable, or it holds objects that would have to be run to be read.
     """
+    if not Path(path).is_file():
+        raise BadInput(f"{path} does not exist.")
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:

@@ -55,7 +55,7 @@ class BeamSearch:
     """The search of one query; see `batching.Search`."""
 
     def __init__(
-        self, source: Sequence[int], n: int, max_length: int, drafter: Drafter | None = None, width: int = 1, length: int = 8
+        self, source: Sequence[int], n: int, max_length: int, drafter: Drafter | None = None, width: int = 1, length: int = 4
     ) -> None:
         """Set up.
 

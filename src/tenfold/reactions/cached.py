@@ -204,19 +204,16 @@ class CachedRows:
 
 
 class _Store(NamedTuple):
-    """Keys and values of one layer: as they lie; by head; those of row 0, as `bmm` takes them."""
+    """Keys and values of one layer: as they lie, and by head."""
 
     whole: Float[Tensor, "row slot key_and_value"]
     keys: Float[Tensor, "row head slot part"]
     values: Float[Tensor, "row head slot part"]
-    first: Float[Tensor, "slot key_and_value"]
-    first_keys: Float[Tensor, "head part slot"]
-    first_values: Float[Tensor, "head slot part"]
 
     @classmethod
     def of(cls, layer: Float[Tensor, "row slot key_and_value"], heads: int) -> "_Store":
         keys, values = layer.unflatten(2, (2, heads, -1)).permute(2, 0, 3, 1, 4)
-        return cls(layer, keys, values, layer[0], keys[0].mT, values[0])
+        return cls(layer, keys, values)
 
 
 class _Alone(NamedTuple):
@@ -227,17 +224,13 @@ class _Alone(NamedTuple):
     mask: Float[Tensor, "node slot"] | None
 
     def attend(self, cache: _Store, projected: Float[Tensor, "node three_d"]) -> Float[Tensor, "node d"]:
-        count, width = projected.shape[0], projected.shape[1] // 3
-        cache.first[self.start : self.end] = projected[:, width:]
-        query = projected[:, :width].view(count, len(cache.first_keys), -1).transpose(0, 1)
-        keys = cache.first_keys[:, :, : self.end]
-        found = torch.bmm(_scores(query, keys, self.mask).softmax(-1), cache.first_values[:, : self.end])
-        return found.transpose(0, 1).reshape(count, width)
+        width = projected.shape[1] // 3
+        cache.whole[0, self.start : self.end] = projected[:, width:]
+        keys, values = cache.keys[:1, :, : self.end], cache.values[:1, :, : self.end]
+        return _attend(1, projected[:, :width], keys, values, self.mask)
 
     def look(self, memory: _Store, projected: Float[Tensor, "node d"]) -> Float[Tensor, "node d"]:
-        query = projected.view(len(projected), len(memory.first_keys), -1).transpose(0, 1)
-        found = torch.bmm(_scores(query, memory.first_keys).softmax(-1), memory.first_values)
-        return found.transpose(0, 1).reshape(projected.shape)
+        return _attend(1, projected, memory.keys[:1], memory.values[:1], None)
 
 
 class _Together(NamedTuple):
@@ -266,9 +259,15 @@ class _Together(NamedTuple):
     def _attend(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Float[Tensor, "node d"]:
         if self.into is not None:
             query = query[self.into]
-        query = query.view(self.rows, -1, keys.shape[1], keys.shape[3]).transpose(1, 2)
-        found = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask).transpose(1, 2).flatten(0, 1).flatten(1)
+        found = _attend(self.rows, query, keys, values, mask)
         return found if self.out is None else found[self.out]
+
+
+def _attend(rows: int, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Float[Tensor, "node d"]:
+    """Attention of as many nodes (node, d) of each row."""
+    query = query.view(rows, -1, keys.shape[1], keys.shape[3]).transpose(1, 2)
+    found = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+    return found.transpose(1, 2).reshape(-1, keys.shape[1] * keys.shape[3])
 
 
 class _Layer(NamedTuple):
@@ -312,16 +311,6 @@ def _post_norm(layer: _Layer, x: Tensor, attend: Attend, look: Attend) -> Tensor
     x = layer.norm1(layer.output(attend(layer.projection(x))).add_(x))
     x = layer.norm2(layer.cross_output(look(layer.cross_query(x))).add_(x))
     return layer.norm3(layer.linear2(layer.linear1(x).relu_()).add_(x))
-
-
-def _scores(
-    query: Float[Tensor, "head node part"], keys: Float[Tensor, "head part slot"], mask: Tensor | None = None
-) -> Float[Tensor, "head node slot"]:
-    """Scaled and masked, in one call: where there is no mask, a number stands in that is not read."""
-    scale = query.shape[-1] ** -0.5
-    if mask is None:
-        return torch.baddbmm(query.new_empty(1, 1, 1), query, keys, beta=0, alpha=scale)
-    return torch.baddbmm(mask, query, keys, alpha=scale)
 
 
 def likeliest(logits: Float[Tensor, "node vocabulary"], count: int) -> tuple[list[list[int]], list[list[float]]]:

@@ -297,9 +297,9 @@ def _print(rows: Any, model: Any, asked: Any, batch_size: int, as_json: bool) ->
 
     kept: list[dict[str, Any]] = []
     failed = count = 0
-    if not as_json:
-        sys.stdout.write(header("csv"))
     for lines, error in answered(rows, model, asked, batch_size):
+        if not count and not as_json:
+            sys.stdout.write(header("csv"))  # not before an option or the file was refused
         count += 1
         if error:
             failed += 1

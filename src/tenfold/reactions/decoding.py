@@ -68,7 +68,7 @@ def decode(
         n: outputs of a query; 1 for the first three.
         max_length: most tokens of an output, BOS and EOS included; never more than the network's positions.
         cache: False computes whole prefixes at every call, as the published code does.
-        draft_length: most tokens of a draft; default: by `Plan`, 8 for "exact", 10 for the paper's.
+        draft_length: most tokens of a draft; default: by `Plan`, 4 for "exact", 10 for the paper's.
         draft_count: drafts of an output verified together; default: by `Plan`, 1 for "exact", 23 for the paper's, 10 for
             "sbs".
         drafter: proposes drafts, default a `SuffixDrafter`; the paper's methods have their own.
@@ -150,7 +150,7 @@ def _maker(
         return lambda source, limit: GreedySearch(limit, ours.start(source), plan.width, plan.pace())
     if decoding == "exact":
         ours = drafter or SuffixDrafter()
-        return lambda source, limit: BeamSearch(source, n, limit, ours, count or 1, length or 8)
+        return lambda source, limit: BeamSearch(source, n, limit, ours, count or 1, length or 4)
     length = length or 10
     if decoding == "speculative-windows":
         count = count or 23
