@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tenfold.core import checkpoint
 from tenfold.core import train as loop
+from tenfold.core.console import torch_device
 from tenfold.core.files import read_object, write_json
 from tenfold.core.runs import Run
 from tenfold.facts.windows import Windows
@@ -135,7 +136,7 @@ def fit_windows(
         return Fitted(0, 0.0, float("nan") if validation is None else _judged(model, validation, loss))
     batches = WindowBatches(windows, batch_size)
     steps = steps or 10 * (len(windows) // batches.size)
-    if minutes is not None and "cuda" not in device:
+    if minutes is not None and torch_device(device) == "cpu":
         steps = _planned(model, loss, batches, steps, minutes, run)
     watch = _Watch(validation, loss, run, on_step, steps, minutes)
     watch.judge(model.eval(), 0)
