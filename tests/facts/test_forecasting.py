@@ -275,6 +275,8 @@ def test_a_training_that_crashed_goes_on_to_the_same_bits(tmp_path):
         torch.testing.assert_close(again.trained.network.state_dict()[name], value, rtol=0, atol=0)
     with pytest.raises(BadInput, match="holds a run with seed = 0; asked is seed = 1"):
         Forecaster(**SMALL, seed=1).fit(TOWN[:500], folder=tmp_path / "cut")
+    with pytest.raises(BadInput, match=r"holds a run with data = .*; asked is data ="):
+        Forecaster(**SMALL).fit(TOWN[1:501], folder=tmp_path / "cut")
 
 
 def test_the_router_says_who_feeds_which_slot(fitted):

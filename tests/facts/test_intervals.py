@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,6 +8,7 @@ from tenfold.core.errors import BadInput
 from tenfold.facts import Forecaster
 from tenfold.facts.intervals import Band, Conformal, coverage
 from tenfold.facts.synthetic import town_meters
+from tenfold.facts.trained import ends
 
 
 def test_the_width_is_the_order_statistic_that_split_conformal_prediction_asks_for():
@@ -77,6 +79,8 @@ def test_a_fitted_forecasters_intervals_hold_on_what_comes_next(heads):
     table = town_meters(1500)
     settings = {"horizon": 6, "look_back": 24, "steps": 40, "slots": 4, "slot_size": 8, "heads": 2}
     model = Forecaster(**settings, quantile_heads=heads).fit(table[:700], table[700:1100])
+    low, high = ends(model.trained.network.parts(torch.randn(5, 24, 7)).detach().numpy(), 0)
+    assert (high > low).any() == heads  # the heads have learned something
     found = model.evaluate(table[1100:], context=table[1076:1100])
     assert found.coverage[0.8] == pytest.approx(0.8, abs=0.08)
     assert found.coverage[0.95] == pytest.approx(0.95, abs=0.05)

@@ -35,6 +35,9 @@ __all__ = ["MODELS", "Budget", "Result", "Summary", "Trial", "evaluate_trial", "
 MODELS = ("facts", "facts linear part", *RIVALS)
 # Peak learning rates as they are usual for these models; all other rivals learn with the harness's default.
 _RATES = {"DLinear": 5e-3, "RLinear": 5e-3, "PatchTST": 1e-3, "iTransformer": 1e-3, "S-Mamba": 1e-3}
+_BATCH = 32
+_NO_LIMIT = 10_000.0  # minutes
+_DROPOUT = 0.1  # chosen on Weather's validation part
 _STEP = {
     "ETTh1": "h",
     "ETTh2": "h",
@@ -258,9 +261,11 @@ def summarise(results: Iterable[Result]) -> list[Summary]:
 
 
 def _evaluate_facts(trial: Trial, series: Series, train: int, validation: int, test: int) -> Result:
+    epochs = 10 * (train // _BATCH)
+    steps = 0 if trial.model == "facts linear part" else trial.budget.steps or epochs
     settings = Settings(
-        horizon=trial.horizon, look_back=trial.look_back, minutes=trial.budget.minutes, seed=trial.seed, device=trial.device,
-        calendar=series.times is not None, **_slots(trial, series),
+        horizon=trial.horizon, look_back=trial.look_back, minutes=trial.budget.minutes or _NO_LIMIT, steps=steps,
+        batch_size=_BATCH, seed=trial.seed, device=trial.device, calendar=series.times is not None, dropout=_DROPOUT,
     )  # fmt: skip
     started = time.monotonic()
     trained = fit_series(series.between(0, train), series.between(train, validation), settings)
@@ -271,15 +276,6 @@ def _evaluate_facts(trial: Trial, series: Series, train: int, validation: int, t
     )
     went = trained.training
     return _result(trial, found.mse, found.mae, went.mse, went.steps, seconds, found.windows, went.gate)
-
-
-def _slots(trial: Trial, series: Series) -> dict[str, Any]:
-    """Settings that grow with the number of series."""
-    if trial.model == "facts linear part":
-        return {"steps": 0}
-    large = len(series.names) > 10
-    steps = {} if trial.budget.steps is None else {"steps": trial.budget.steps}
-    return {"slots": 16 if large else 8, "slot_size": 32 if large else 16, **steps}
 
 
 @functools.lru_cache(maxsize=2)

@@ -1,7 +1,8 @@
 """A table -> a trained forecaster: the linear part at once, the slots by gradient, then what validation leaves of both."""
 
+import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,7 +58,8 @@ def fit_series(
         network = ResidualNetwork(shape_of(settings, roles))
     network.linear.solve(parts.learned)
     network.linear.choose(parts.judged)
-    fitted = _trained_branch(network, parts, settings, roles, folder, on_step)
+    of_data = {"targets": roles.targets, "data": hashlib.sha256(values.tobytes()).hexdigest()[:16]}
+    fitted = _trained_branch(network, parts, settings, of_data, folder, on_step)
     training, notes = _with_gate(network.eval(), parts.judged, fitted), series.notes
     if not training.gate and training.steps:
         notes += ("What the slots add did not help in validation: the forecast is the linear part alone.",)
@@ -100,7 +102,7 @@ def _trained_branch(
     network: ResidualNetwork,
     parts: _Parts,
     settings: Settings,
-    roles: Roles,
+    of_data: Mapping[str, Any],
     folder: str | os.PathLike[str] | None,
     on_step: Callable[[Step], None] | None,
 ) -> Fitted:
@@ -114,7 +116,7 @@ def _trained_branch(
     }  # fmt: skip
     if folder is None:
         return fit_windows(network, *parts, **options)
-    config = {"verb": "fit", **settings.model_dump(mode="json"), "targets": roles.targets, "rows": parts.learned.digest()}
+    config = {"verb": "fit", **settings.model_dump(mode="json"), **of_data}
     with Run.open(folder, system="facts", config=config, free=("device", "minutes")) as run:
         return fit_windows(network, *parts, run=run, **options)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tenfold.core import checkpoint
 from tenfold.core import train as loop
+from tenfold.core.console import torch_device
 from tenfold.core.files import read_object, write_json
 from tenfold.core.runs import Run
 from tenfold.facts.windows import Windows
@@ -22,7 +23,7 @@ __all__ = ["Fitted", "Loss", "Score", "Step", "WindowBatches", "fit_windows", "s
 
 Loss = Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor]
 
-_JUDGED = 512  # windows that a validation looks at, spread evenly
+_JUDGED = 512  # windows that a validation looks at
 _AT_ONCE = 256
 _TIMED = 5
 # Validations and the optimiser take some of a budget too.
@@ -42,7 +43,7 @@ class Fitted(NamedTuple):
     Attributes:
         steps: made.
         seconds: taken.
-        validation: lowest mean squared error (NaN without validation).
+        validation: lowest loss there, of the mean squared error unless asked otherwise (NaN without validation).
         stopped: Ctrl-C ended it; the best weights so far are kept.
     """
 
@@ -59,7 +60,7 @@ class Step(NamedTuple):
         step: optimiser steps made.
         steps: that there will be at most.
         loss: mean of the training loss since the last report.
-        validation: mean squared error.
+        validation: the loss there.
         seconds_left: at this pace, within the time budget.
     """
 
@@ -91,7 +92,7 @@ class WindowBatches:
 def squared_error(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     """Mean squared error; missing truths do not count."""
     error, count = _misses(model, batch)
-    return error.square().sum() / count
+    return error.square().sum() / max(1.0, count)
 
 
 def fit_windows(
@@ -132,12 +133,12 @@ def fit_windows(
         title: of the live line.
     """
     if not any(weight.requires_grad for weight in model.parameters()):
-        return Fitted(0, 0.0, float("nan") if validation is None else _error(model, validation))
+        return Fitted(0, 0.0, float("nan") if validation is None else _judged(model, validation, loss))
     batches = WindowBatches(windows, batch_size)
     steps = steps or 10 * (len(windows) // batches.size)
-    if minutes is not None and "cuda" not in device:
+    if minutes is not None and torch_device(device) == "cpu":
         steps = _planned(model, loss, batches, steps, minutes, run)
-    watch = _Watch(validation, run, on_step, steps, minutes)
+    watch = _Watch(validation, loss, run, on_step, steps, minutes)
     watch.judge(model.eval(), 0)
     config = loop.TrainConfig(
         steps=steps, minutes=minutes, seed=seed, device=device, clip=1.0, schedule="cosine", warmup=min(100, steps // 10),
@@ -182,12 +183,13 @@ class _Watch:
     def __init__(
         self,
         validation: Windows | None,
+        loss: Loss,
         run: Run | None,
         on_step: Callable[[Step], None] | None,
         steps: int,
         minutes: float | None,
     ) -> None:
-        self.validation, self.on_step, self.steps, self.minutes = validation, on_step, steps, minutes
+        self.validation, self.loss, self.on_step, self.steps, self.minutes = validation, loss, on_step, steps, minutes
         self.system = "" if run is None else run.config["system"]
         self.path: Path | None = None if run is None else run.folder / "best.safetensors"
         self.best: dict[str, Tensor] = {}
@@ -212,8 +214,8 @@ class _Watch:
         return remembered
 
     def judge(self, model: nn.Module, step: int) -> dict[str, float]:
-        """The validation error; better weights than ever are kept, on disk too."""
-        found = float("nan") if self.validation is None else _error(model, self.validation)
+        """The loss in validation; better weights than ever are kept, on disk too."""
+        found = float("nan") if self.validation is None else _judged(model, self.validation, self.loss)
         if found < self.lowest:
             self.lowest, self.best = found, copy.deepcopy(model.state_dict())
             if self.path is not None:
@@ -255,17 +257,16 @@ def score(model: nn.Module, windows: Windows) -> Score:
     return Score(squared / max(1.0, count), absolute / max(1.0, count))
 
 
-def _error(model: nn.Module, windows: Windows) -> float:
+def _judged(model: nn.Module, windows: Windows, loss: Loss) -> float:
+    """The mean loss over windows that are spread evenly."""
     chosen = np.unique(np.linspace(0, len(windows) - 1, min(_JUDGED, len(windows))).astype(int))
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
-    total = count = 0.0
+    total = 0.0
     with torch.inference_mode():
         for some in np.array_split(chosen, max(1, len(chosen) // _AT_ONCE)):
             past, future = windows[some]
-            error, known = _misses(model, (past.to(device), future.to(device)))
-            total += float(error.square().sum())
-            count += known
-    return total / max(1.0, count)
+            total += float(loss(model, (past.to(device), future.to(device)))) * len(some)
+    return total / len(chosen)
 
 
 def _misses(model: nn.Module, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, float]:

@@ -197,7 +197,8 @@ def save(trained: Trained, folder: str | os.PathLike[str]) -> None:
         sha256=_digest(weights), settings=trained.settings, roles=trained.roles, training=trained.training,
         calibrated_on=trained.conformal.windows, notes=trained.notes,
     )  # fmt: skip
-    write_json(folder / "forecaster.json", stored.model_dump(mode="json"))
+    named = {"roles": trained.roles._asdict(), "training": trained.training._asdict()}  # not as lists without names
+    write_json(folder / "forecaster.json", stored.model_dump(mode="json") | named)
 
 
 def load(folder: str | os.PathLike[str]) -> Trained:

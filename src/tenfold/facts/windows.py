@@ -1,6 +1,5 @@
 """Windows of series, and the Time-Series-Library's protocol: where training, validation and test lie (spec section 1.7)."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -73,15 +72,11 @@ class Windows:
                 "Give more rows, or a shorter look-back or horizon.",
             )
         self.look_back, self.horizon = look_back, horizon
-        self._rows = np.ascontiguousarray(values[first:stop], dtype=np.float32)
-        self._all = torch.from_numpy(self._rows).unfold(0, look_back + horizon, 1).transpose(1, 2)  # (windows, steps, series), no copy
+        rows = torch.from_numpy(np.ascontiguousarray(values[first:stop], dtype=np.float32))
+        self._all = rows.unfold(0, look_back + horizon, 1).transpose(1, 2)  # (windows, steps, series), no copy
 
     def __len__(self) -> int:
         return len(self._all)
-
-    def digest(self) -> str:
-        """What tells these rows from others."""
-        return hashlib.sha256(self._rows.tobytes()).hexdigest()[:16]
 
     def batches(self, size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
         """All windows in order, so many at once."""
