@@ -10,7 +10,7 @@ from tenfold.core.errors import BadInput, CheckFailed
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="FACTS: forecasts of many series with intervals, a memory of slots that does not care about the order of its input.",
+    help="FACTS: forecasts of many series with intervals, by a memory of slots that does not care about order.",
 )
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="Table: .csv, .tsv, .txt (.gz), .parquet or .npz; wide or long.")]
@@ -33,7 +33,9 @@ def fit(
     past_covariates: Annotated[str | None, typer.Option(help="Columns known so far that help, commas between.")] = None,
     future_covariates: Annotated[str | None, typer.Option(help="Columns known over the horizon too.")] = None,
     calendar: Annotated[bool, typer.Option("--calendar", help="Let the model see time of day, week and year.")] = False,
-    quantile_heads: Annotated[bool, typer.Option("--quantiles", help="Learn quantiles; default: from misses alone.")] = False,
+    quantile_heads: Annotated[
+        bool, typer.Option("--quantiles", help="Learn quantiles; default: from misses alone.")
+    ] = False,
     levels: Annotated[str, typer.Option(help="Of the intervals.")] = "0.8,0.95",
     slots: Annotated[int, typer.Option(help="Slots of the memory, K.")] = 8,
     slot_size: Annotated[int, typer.Option(help="Size of a slot, D.")] = 16,
@@ -65,7 +67,7 @@ def fit(
         "stopped": went.stopped,
     }  # fmt: skip
     words = (
-        f"{went.steps} steps in {went.seconds:.0f} s. Validation MSE {went.mse:.4f} (linear part alone {went.linear_mse:.4f}; "
+        f"{went.steps} steps in {went.seconds:.0f} s. Validation MSE {went.mse:.4f} (linear part {went.linear_mse:.4f}, "
         f"the slots add {went.gate:.0%} of what they learned). Written: {out}"
     )
     emit(value, as_json, words)
@@ -97,7 +99,9 @@ def forecast(
         write_atomic(out, found.to_csv(index=False).encode())
     clock = found.columns[0]
     rows = found.assign(**{clock: found[clock].astype(str)}).to_dict("records")
-    words = found.to_csv(index=False) if out is None else f"{len(found)} steps of {_count(loaded, found)} series. Written: {out}"
+    words = (
+        found.to_csv(index=False) if out is None else f"{len(found)} steps of {_count(loaded, found)} series. Written: {out}"
+    )
     emit({"rows": rows, "out": None if out is None else str(out)}, as_json, words)
 
 
@@ -117,7 +121,8 @@ def evaluate(
     covered = {f"{100 * level:g} %": f"{share:.1%}" for level, share in found.coverage.items()}
     rows = [
         ("mean squared error", f"{found.mse:.4f}"), ("mean absolute error", f"{found.mae:.4f}"),
-        ("MSE of the linear part alone", f"{found.linear_mse:.4f}"), ("MSE of the last period again", f"{found.naive_mse:.4f}"),
+        ("MSE of the linear part alone", f"{found.linear_mse:.4f}"),
+        ("MSE of the last period again", f"{found.naive_mse:.4f}"),
         *((f"inside the {level} interval", share) for level, share in covered.items()), ("windows", found.windows),
     ]  # fmt: skip
     emit(vars(found), as_json, lambda: table(("of all windows", "value"), rows))
@@ -125,7 +130,9 @@ def evaluate(
 
 @app.command()
 def compare(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Tables; ETTh1, weather ... in a name choose its parts.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Tables; ETTh1, weather ... in a name choose its parts.")
+    ],
     folder: Annotated[Path, typer.Option("--out", "-o", help="Keeps what is done: the same command goes on.")],
     models: Annotated[str, typer.Option(help="Commas between; all: every one there is.")] = "facts,DLinear,seasonal naive",
     horizons: Annotated[str, typer.Option(help="Steps, commas between.")] = "96",
@@ -146,8 +153,8 @@ def compare(
     rows = summarise(evaluate_trials(trials, folder))
     cells = [
         (
-            one.data, one.horizon, one.model, f"{one.mse:.4f}", f"{one.low:.4f} to {one.high:.4f}", f"{one.mae:.4f}", one.seeds,
-            "won" if one.won else "",
+            one.data, one.horizon, one.model, f"{one.mse:.4f}", f"{one.low:.4f} to {one.high:.4f}", f"{one.mae:.4f}",
+            one.seeds, "won" if one.won else "",
         )
         for one in rows
     ]  # fmt: skip

@@ -8,11 +8,16 @@ import plotly.graph_objects as go
 
 from tenfold.core.theme import PALETTE, style_figure
 
-__all__ = ["curves_figure", "forecast_figure", "routing_figure"]
+__all__ = ["curves_figure", "forecast_figure", "routing_figure", "slots_figure"]
 
 
 def forecast_figure(
-    past: pd.DataFrame, forecast: pd.DataFrame, name: str, *, naive: pd.Series | None = None, truth: pd.DataFrame | None = None
+    past: pd.DataFrame,
+    forecast: pd.DataFrame,
+    name: str,
+    *,
+    naive: pd.Series | None = None,
+    truth: pd.DataFrame | None = None,
 ) -> go.Figure:
     """A series' last steps, its forecast with intervals, and what the naive forecast says.
 
@@ -70,3 +75,18 @@ def curves_figure(
     if logarithmic:
         figure.update_xaxes(type="log").update_yaxes(type="log")
     return style_figure(figure, title=title, x=x, y=y)
+
+
+def slots_figure(sizes: np.ndarray) -> go.Figure:
+    """How much each slot says, frame by frame.
+
+    Args:
+        sizes: (frames, slots).
+    """
+    figure = go.Figure()
+    for place, column in enumerate(sizes.T):
+        figure.add_scatter(
+            x=list(range(1, len(column) + 1)), y=column, name=f"slot {place + 1}", mode="lines",
+            line={"color": PALETTE[place % len(PALETTE)]},
+        )  # fmt: skip
+    return style_figure(figure, title="Slots", x="frame", y="size of the output")

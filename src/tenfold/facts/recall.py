@@ -88,7 +88,7 @@ class _PooledGRU(nn.Module):
 
 
 class _PooledAttention(nn.Module):
-    """The mean over nodes, and attention from each frame over all before: nothing is forgotten, and the cost grows as T^2."""
+    """The mean over nodes, and attention from each frame over all before it, at a cost that grows as T^2."""
 
     def __init__(self, size: int = 40) -> None:
         super().__init__()
@@ -122,7 +122,9 @@ def recaller(name: str) -> nn.Module:
     raise BadInput(f"model {name!r} is unknown.", f"Use one of: {', '.join(RECALLERS)}.")
 
 
-def recall(name: str, frames: int, seed: int = 0, *, steps: int = 600, batch: int = 32, learning_rate: float = 4e-3) -> Recalled:
+def recall(
+    name: str, frames: int, seed: int = 0, *, steps: int = 600, batch: int = 32, learning_rate: float = 4e-3
+) -> Recalled:
     """Train a model to recall over so many frames, and test it on new sequences.
 
     Args:
@@ -142,7 +144,9 @@ def recall(name: str, frames: int, seed: int = 0, *, steps: int = 600, batch: in
     def loss(module: nn.Module, pair: tuple[Tensor, Tensor]) -> Tensor:
         return (module(pair[0]) - pair[1][:, None]).square().mean()
 
-    config = train.TrainConfig(steps=steps, seed=seed, device="cpu", clip=1.0, schedule="cosine", warmup=min(50, steps // 10))
+    config = train.TrainConfig(
+        steps=steps, seed=seed, device="cpu", clip=1.0, schedule="cosine", warmup=min(50, steps // 10)
+    )
     done = train.fit(
         model, loss, batches, lambda weights: torch.optim.AdamW(weights, lr=learning_rate, weight_decay=0.0), config, None,
         title=f"{name}, {frames} frames",
