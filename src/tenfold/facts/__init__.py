@@ -5,7 +5,7 @@ gathers from the rows, by attention, what drives each slot; a selective recurren
 published scan forgets what is older than some 16 steps and sees the future; ours is exact, causal, and the same at once, in
 chunks and frame by frame. `invariant=True` makes the invariance to the order of the rows a contract.
 
-The system is under way: the layer and forecasting are here, objects, graphs and the page are not.
+The layer and forecasting are here; objects in videos and graphs are not.
 
 | file | holds |
 |---|---|
@@ -30,6 +30,11 @@ The system is under way: the layer and forecasting are here, objects, graphs and
 | `evaluation.py` | the benchmark as a table: models, files, horizons, seeds |
 | `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |
+| `recall.py` | a test of memory, and the models that take it |
+| `costs.py` | what a layer costs at any length and number of rows, beside attention |
+| `visit.py` | a visit to the page |
+| `views.py` | what is shown of a table beside a forecast |
+| `pictures.py` | Plotly pictures |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 
