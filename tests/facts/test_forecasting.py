@@ -230,9 +230,9 @@ def test_what_is_known_ahead_makes_a_forecast_better():
     table = pd.DataFrame(
         {"load": known + 0.1 * draw.standard_normal(900), "plan": known, "noise": draw.standard_normal(900)}
     )
-    settings = {**SMALL, "horizon": 2, "look_back": 8, "steps": 250, "stride": 1, "hidden": 0.0, "slot_size": 16}
+    settings = {**SMALL, "horizon": 2, "look_back": 8, "steps": 80, "stride": 1, "hidden": 0.0, "slot_size": 16}
     model = Forecaster(**settings, future_covariates=("plan",), past_covariates=("noise",)).fit(table[:800])
-    assert model.training.mse < 0.7 * model.training.linear_mse
+    assert model.training.mse < 0.5 * model.training.linear_mse
     with pytest.raises(BadInput, match="needs 'plan' over the horizon"):
         model.predict(table[:800])
     with pytest.raises(BadInput, match="'plan' is known 1 steps ahead; the horizon is 2"):
