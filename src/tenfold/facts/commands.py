@@ -259,7 +259,8 @@ def _draw_forecast(plot: Path, model: Any, series: Any, found: Any) -> None:
     from tenfold.facts.pictures import forecast_figure
     from tenfold.facts.views import known_rows, naive_forecast
 
-    past, again = known_rows(series, model.settings.look_back), naive_forecast(series, model.settings.look_back, len(found))
+    past = known_rows(series, model.settings.look_back)
+    again: Any = naive_forecast(series, model.settings.look_back, len(found))
     names = [name for name in series.names if name in found.columns][:20]
     figures = [forecast_figure(past, found, name, naive=again[name]) for name in names]
     _write(plot, f"Forecast of {len(names)} series", figures)

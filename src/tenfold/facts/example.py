@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,15 +30,15 @@ def run(folder: Path, seed: int) -> Stop:
     """
     model = Forecaster.shipped()
     horizon, look_back = model.settings.horizon, model.settings.look_back
-    town = town_meters(_HOURS, seed=1000 + seed)
+    town: Any = town_meters(_HOURS, seed=1000 + seed)
     known, came = town[:-horizon], town[-horizon:]
     started = time.perf_counter()
-    forecast = model.predict(known)
+    forecast: Any = model.predict(known)
     seconds = time.perf_counter() - started
     write_atomic(folder / "forecast.csv", forecast.to_csv(index=False).encode())
     judged = model.evaluate(town)
     series = series_of(known)
-    naive = naive_forecast(series, look_back, horizon)
+    naive: Any = naive_forecast(series, look_back, horizon)
     values = series.values
     windows = np.stack([values[start : start + look_back] for start in range(0, len(values) - look_back, 24)])
     fixed, per_frame = check_invariance(model, windows)

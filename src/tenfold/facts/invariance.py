@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class OverRows(Protocol):
 
 def check_invariance(
     model: nn.Module | Callable[[Tensor], Any] | OverRows,
-    x: Float[Tensor, "batch time rows *features"],
+    x: Float[Tensor | np.ndarray, "batch time rows *features"],
     *,
     orders: int = 3,
     seed: int = 0,
@@ -55,6 +56,7 @@ def check_invariance(
     """
     if isinstance(model, OverRows):
         model, x = model.over_rows(x)
+    x = torch.as_tensor(x)
     if x.dim() < 3 or x.shape[2] < 2:
         raise BadInput(f"x has shape {tuple(x.shape)}; it must be (batch, time, rows, ...) with at least 2 rows.")
     draw = torch.Generator().manual_seed(seed)

@@ -154,7 +154,7 @@ def picture(visit: Visit, name: str) -> "go.Figure":
 
     assert visit.forecast is not None
     look_back = visit.model.settings.look_back
-    again = naive_forecast(visit.series, look_back, len(visit.forecast))
+    again: Any = naive_forecast(visit.series, look_back, len(visit.forecast))
     return forecast_figure(known_rows(visit.series, look_back), visit.forecast, name, naive=again[name])
 
 
