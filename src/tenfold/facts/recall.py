@@ -2,7 +2,7 @@
 
 In the first frame each node shows its key, its value (-1 or 1) and a flag. In the frames after it values are noise and the
 flag is down. In every frame the first value of every key is asked for. A model must find who is who by content, write once,
-and keep. The published scan cannot: of what came more than some 16 frames before the end of a sequence it gives nothing.
+and keep. The published scan damps what lies far before the end of a sequence: it can only where training finds slow decays.
 """
 
 from typing import NamedTuple
