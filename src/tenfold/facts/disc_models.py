@@ -138,9 +138,17 @@ def foretell(name: str, seed: int = 0, *, steps: int = 4000, sequences: int = 80
     def loss(module: nn.Module, pair: tuple[Tensor, Tensor]) -> Tensor:
         return 100 * (module(pair[0]) - pair[1]).square().mean()
 
-    config = train.TrainConfig(steps=steps, seed=seed, device="cpu", clip=1.0, schedule="cosine", warmup=min(100, steps // 10))
+    config = train.TrainConfig(
+        steps=steps, seed=seed, device="cpu", clip=1.0, schedule="cosine", warmup=min(100, steps // 10)
+    )
     done = train.fit(
-        model, loss, batches, lambda weights: torch.optim.AdamW(weights, lr=3e-3, weight_decay=1e-4), config, None, title=name
+        model,
+        loss,
+        batches,
+        lambda weights: torch.optim.AdamW(weights, lr=3e-3, weight_decay=1e-4),
+        config,
+        None,
+        title=name,
     )
     with torch.inference_mode():
         guess = model.eval()(tested.rows)
