@@ -1,7 +1,7 @@
 """Where will the discs be? Models that see unordered rows, in a new order at each frame, and tell the next displacements.
 
-The outputs are by colour, so a model must find each disc by what it looks like, and its velocity by memory. Beside FACTS stand
-a GRU on the mean of the rows, which sees no order either, a GRU on the rows side by side, which does, and constant velocity.
+The outputs are by colour, so a model must find each disc by what it looks like, and its velocity by memory. Beside FACTS
+stand a GRU on the mean of the rows, which sees no order either, a GRU on the rows side by side, and constant velocity.
 """
 
 from typing import NamedTuple

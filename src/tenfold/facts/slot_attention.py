@@ -1,7 +1,7 @@
 """Slot attention, the rival: slots that correct themselves by each frame's patches, and a transformer that predicts them.
 
-Locatello et al. 2020 for a frame; SAVi (Kipf et al. 2022) for films: what the predictor makes of a frame's slots is where the
-next frame's correction begins.
+Locatello et al. 2020 for a frame; SAVi (Kipf et al. 2022) for films: what the predictor makes of a frame's slots is where
+the next frame's correction begins.
 """
 
 import torch
@@ -23,8 +23,8 @@ class SlotAttention(nn.Module):
         self.norm_patches, self.norm_slots, self.norm_mlp = (nn.LayerNorm(dim) for _ in range(3))
         self.query, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(3))
         self.gru = nn.GRUCell(dim, dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
-        self.predict = nn.TransformerEncoderLayer(dim, 4, 2 * dim, 0.0, batch_first=True, norm_first=True)
+        self.mlp = nn.Sequential(nn.Linear(dim, 8 * dim), nn.GELU(), nn.Linear(8 * dim, dim))
+        self.predict = nn.TransformerEncoderLayer(dim, 4, 16 * dim, 0.0, batch_first=True, norm_first=True)
 
     def forward(self, patches: Float[Tensor, "clips time patches dim"]) -> Float[Tensor, "clips time slots dim"]:
         patches = self.norm_patches(patches)
@@ -51,7 +51,7 @@ class SlotTransformer(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.age = nn.Parameter(0.1 * torch.randn(2, 1, dim))
-        self.layer = nn.TransformerEncoderLayer(dim, 4, 4 * dim, 0.0, batch_first=True, norm_first=True)
+        self.layer = nn.TransformerEncoderLayer(dim, 4, 40 * dim, 0.0, batch_first=True, norm_first=True)
         self.change = nn.Linear(dim, dim)
 
     def forward(self, slots: Float[Tensor, "clips time slots dim"], steps: int) -> Float[Tensor, "clips steps slots dim"]:

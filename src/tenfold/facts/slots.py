@@ -1,9 +1,9 @@
 """Objects in films without labels: patches -> slots that compete for them -> each slot paints its picture and its mask.
 
 After SAVi (Kipf et al. 2022) and SlotFormer (Wu et al. 2023), whose parts these are: a patch encoder, slots, a decoder that
-paints each slot everywhere and mixes by a softmax of masks (spec section 1.5). What gathers the slots differs: one FACTS layer
-whose inverted router lets slots compete for patches and whose recurrence carries them, or slot attention. Both also learn how
-slots go on without frames, by the loss on the pictures that they would paint.
+paints each slot everywhere and mixes by a softmax of masks (spec section 1.5). What gathers the slots differs: a FACTS layer
+whose inverted router lets slots compete for patches and whose recurrence carries them, or slot attention. Both also learn
+how slots go on without frames, by the loss on the pictures that they would paint.
 """
 
 from typing import Literal, NamedTuple, Protocol
