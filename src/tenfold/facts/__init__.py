@@ -5,7 +5,7 @@ gathers from the rows, by attention, what drives each slot; a selective recurren
 published scan forgets what is older than some 16 steps and sees the future; ours is exact, causal, and the same at once, in
 chunks and frame by frame. `invariant=True` makes the invariance to the order of the rows a contract.
 
-The system is under way: the layer is here, forecasting, objects, graphs and the page are not.
+The system is under way: the layer is here, forecasting, objects and the page are not.
 
 | file | holds |
 |---|---|
@@ -20,6 +20,8 @@ The system is under way: the layer is here, forecasting, objects, graphs and the
 | `series.py` | users' tables as series of one clock, and what is wrong with them |
 | `windows.py` | windows of series, scaling, and where the benchmark's parts lie |
 | `rivals.py` | the models that a forecast is compared with |
+| `graphs.py` | series on the nodes of a graph, its edges as the router's mask |
+| `graph_rivals.py` | what a forecast on a graph is compared with |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 

@@ -59,7 +59,7 @@ class Graph:
 
 
 class GraphForecaster(nn.Module):
-    """Windows of all nodes -> their next steps: each node's linear forecast, and what its slot gathered from its neighbours."""
+    """Windows of all nodes -> their next steps: each node's linear forecast, and what its slot gathered around it."""
 
     def __init__(self, adjacency: np.ndarray, look_back: int, horizon: int, size: int = 16) -> None:
         """Set up.
@@ -237,7 +237,9 @@ def _content(path: Path) -> dict[str, Any]:
     except (OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{path} cannot be read: {error}.") from error
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path.name} is no JSON.", 'Give {"nodes": [...], "edges": [[a, b], ...], "FX": [[...], ...]}.') from error
+        raise BadInput(
+            f"{path.name} is no JSON.", 'Give {"nodes": [...], "edges": [[a, b], ...], "FX": [[...], ...]}.'
+        ) from error
     if not isinstance(content, dict) or not isinstance(content.get("edges"), list):
         raise BadInput(f'{path.name} has no list "edges".', "An edge is a pair of names or numbers of nodes.")
     return content
