@@ -42,6 +42,19 @@ def test_invariance_is_shown_by_all_three_changes(per_frame, verdict):
     assert verdicts(rows)["facts-1"] == verdict
 
 
+@pytest.mark.parametrize(
+    ("found", "foretold", "verdict"), [(0.69, 21.0, "shown"), (0.69, 19.0, "partly"), (0.5, 19.0, "not shown")]
+)
+def test_objects_are_found_as_by_slot_attention_and_foretold_better_than_by_simple_ways(found, foretold, verdict):
+    rows = [Row(method="facts", metric=experiment.FOUND, value=found, scale="laptop")]
+    rows += [Row(method="slot attention", metric=experiment.FOUND, value=0.7, scale="laptop")]
+    for name, value in (("facts", foretold), ("slot attention", 25.0), (experiment.POOLED, 18.0), (experiment.COPY, 15.0)):
+        rows.append(Row(method=name, metric=experiment.FORETOLD, value=value, scale="laptop"))
+    assert verdicts(rows)["facts-4"] == "not decidable here"
+    rows.append(Row(method=experiment.VELOCITY, metric=experiment.FORETOLD, value=20.0, scale="laptop"))
+    assert verdicts(rows)["facts-4"] == verdict
+
+
 def test_the_smallest_scale_runs_goes_on_and_draws(tmp_path, monkeypatch):
     monkeypatch.delenv("TENFOLD_DATA", raising=False)
     rows = run_experiment(EXPERIMENT, "smoke", tmp_path, workers=1)

@@ -5,8 +5,6 @@ gathers from the rows, by attention, what drives each slot; a selective recurren
 published scan forgets what is older than some 16 steps and sees the future; ours is exact, causal, and the same at once, in
 chunks and frame by frame. `invariant=True` makes the invariance to the order of the rows a contract.
 
-The layer and forecasting are here; objects in videos and graphs are not.
-
 | file | holds |
 |---|---|
 | `recurrence.py` | `scan`: the exact recurrence with its own backward pass, and the published formula |
@@ -30,11 +28,22 @@ The layer and forecasting are here; objects in videos and graphs are not.
 | `evaluation.py` | the benchmark as a table: models, files, horizons, seeds |
 | `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |
+<<<<<<< HEAD
+| `graphs.py`, `graph_rivals.py` | series on the nodes of a graph, edges as the router's mask; the models beside it |
+| `discs.py`, `sprites.py` | discs that bounce, and films of such shapes with masks |
+| `disc_models.py` | where the discs will be, from unordered rows |
+| `slots.py`, `slot_attention.py` | objects in films without labels: by FACTS, and by the rival |
+| `rollout.py` | models of films trained, rolled out, scored |
+| `object_scores.py` | FG-ARI, FG-mIoU, PSNR, SSIM |
 | `recall.py` | a test of memory, and the models that take it |
 | `costs.py` | what a layer costs at any length and number of rows, beside attention |
 | `visit.py` | a visit to the page |
 | `views.py` | what is shown of a table beside a forecast |
 | `pictures.py` | Plotly pictures |
+=======
+| `graphs.py` | series on the nodes of a graph, its edges as the router's mask |
+| `graph_rivals.py` | what a forecast on a graph is compared with |
+>>>>>>> fbench
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 

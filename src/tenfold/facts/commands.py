@@ -201,6 +201,49 @@ def check_invariance(
         raise CheckFailed(f"The largest change is {max(fixed, per_frame, streaming):.2g}, above --tolerance {tolerance:g}.")
 
 
+@app.command()
+def discs(
+    steps: Annotated[int, typer.Option(min=1, help="Of training FACTS; its rivals get four times as many.")] = 1500,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Discs that bounce, seen as rows in no order: where will they be? FACTS beside GRUs and constant velocity."""
+    from statistics import fmean
+
+    from tenfold.facts.disc_models import DISC_MODELS, foretell
+
+    rows = []
+    for name in DISC_MODELS:
+        runs = [foretell(name, seed, steps=steps if name == "FACTS" else 4 * steps) for seed in range(seeds)]
+        error, seconds = (fmean(getattr(run, part) for run in runs) for part in ("error", "seconds"))
+        rows.append({"model": name, "error": error, "seconds": seconds, "parameters": runs[0].parameters})
+    cells = [(row["model"], f"{row['error']:.4f}", f"{row['seconds']:.0f}", row["parameters"]) for row in rows]
+    emit(rows, as_json, lambda: table(("model", "error, sides of the square", "seconds", "weights"), cells))
+
+
+@app.command()
+def graph(
+    file: Annotated[str, typer.Argument(metavar="GRAPH", help="JSON (.gz): edges, names, and series or --table.")],
+    series: Annotated[str | None, typer.Option("--table", help="Table of the nodes' series.")] = None,
+    horizon: Annotated[int, typer.Option(min=1, help="Steps to forecast.")] = 1,
+    look_back: Annotated[int, typer.Option(min=1, help="Steps that models see.")] = 8,
+    convention: Annotated[str, typer.Option(help="70/10/20, or published (train 20 %).")] = "70/10/20",
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Forecast series on the nodes of a graph, its edges as the router's mask, beside simple ways and a graph network."""
+    from statistics import fmean
+
+    from tenfold.facts.graphs import METHODS, compare, read_graph
+
+    how: Any = convention
+    found = compare(read_graph(file, series), horizon=horizon, look_back=look_back, convention=how, seeds=range(seeds))
+    errors = {name: [one.mse for one in found if one.method == name] for name in METHODS}
+    rows = [{"method": name, "mse": fmean(of), "seeds": len(of)} for name, of in errors.items()]
+    cells = [(row["method"], f"{row['mse']:.4f}", f"{row['mse'] ** 0.5:.4f}", row["seeds"]) for row in rows]
+    emit(rows, as_json, lambda: table(("method", "MSE", "its root", "seeds"), cells))
+
+
 def _load(model: str) -> Any:
     from tenfold.facts.forecasting import Forecaster
 

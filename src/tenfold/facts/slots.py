@@ -6,7 +6,7 @@ whose inverted router lets slots compete for patches and whose recurrence carrie
 how slots go on without frames, by the loss on the pictures that they would paint.
 """
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Float
@@ -18,7 +18,7 @@ from tenfold.facts.slot_attention import SlotAttention, SlotTransformer
 
 __all__ = ["Binder", "Painted", "SlotFilms"]
 
-Binder = Literal["facts", "slot attention"]
+Binder = Literal["facts", "slot attention", "pooled GRU"]
 _STRIDE = 4
 
 
@@ -32,12 +32,6 @@ class Painted(NamedTuple):
 
     frames: Float[Tensor, "clips time 3 height width"]
     masks: Float[Tensor, "clips time slots height width"]
-
-
-class Gathers(Protocol):
-    """What makes slots of patches."""
-
-    def __call__(self, patches: Float[Tensor, "clips time patches dim"], /) -> Float[Tensor, "clips time slots dim"]: ...
 
 
 class SlotFilms(nn.Module):
@@ -56,8 +50,10 @@ class SlotFilms(nn.Module):
             BadInput: an argument is out of its range.
         """
         super().__init__()
-        if binder not in ("facts", "slot attention"):
-            raise BadInput(f"binder {binder!r} is unknown.", "Use facts or slot attention.")
+        if binder not in get_args(Binder):
+            raise BadInput(f"binder {binder!r} is unknown.", f"Use one of: {', '.join(get_args(Binder))}.")
+        if binder == "pooled GRU":  # all in one vector, of about as many weights
+            slots, dim = 1, 2 * dim
         if size % _STRIDE or size < 2 * _STRIDE:
             raise BadInput(f"size is {size}; it must be a multiple of {_STRIDE}, at least {2 * _STRIDE}.")
         side = size // _STRIDE
@@ -67,8 +63,12 @@ class SlotFilms(nn.Module):
         self.where = nn.Linear(4, dim)
         self.norm = nn.LayerNorm(dim)
         self.patch = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
-        self.gather: nn.Module = _FactsBinder(slots, dim) if binder == "facts" else SlotAttention(slots, dim)
-        self.go_on: nn.Module = _FactsDynamics(slots, dim) if binder == "facts" else SlotTransformer(dim)
+        if binder == "facts":
+            self.gather, self.go_on = _FactsBinder(slots, dim), _FactsDynamics(slots, dim)
+        elif binder == "slot attention":
+            self.gather, self.go_on = SlotAttention(slots, dim), SlotTransformer(dim)
+        else:
+            self.gather, self.go_on = _Pooled(dim), _PooledDynamics(dim)
         self.paint = nn.Sequential(
             nn.Linear(dim + 4, 2 * dim), nn.GELU(), nn.Linear(2 * dim, 2 * dim), nn.GELU(),
             nn.Linear(2 * dim, 4 * _STRIDE * _STRIDE),
@@ -129,6 +129,34 @@ class _FactsDynamics(nn.Module):
             now = now + self.change(torch.cat((self.norm(now), read), -1))
             found.append(now)
             read, state = self.facts.step(self.norm(now), state)
+        return torch.stack(found, 1)
+
+
+class _Pooled(nn.Module):
+    """The mean of the patches through a GRU: one vector for the whole frame."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(dim, dim, batch_first=True)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        return self.gru(patches.mean(2))[0].unsqueeze(2)
+
+
+class _PooledDynamics(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(dim, dim, batch_first=True)
+        self.change = nn.Linear(dim, dim)
+
+    def forward(self, slots: Tensor, steps: int) -> Tensor:
+        read, memory = self.gru(slots.flatten(2))
+        now, read, found = slots[:, -1], read[:, -1], []
+        for _ in range(steps):
+            now = now + self.change(read)[:, None]
+            found.append(now)
+            last, memory = self.gru(now, memory)
+            read = last[:, -1]
         return torch.stack(found, 1)
 
 
