@@ -60,6 +60,7 @@ _TABLE = (
         "Forecasting and object dynamics with permutable memory.",
         "Nanbo et al. 2024, arXiv 2410.20922",
         "facts",
+        is_ready=True,
     ),
     System(
         "mardini",

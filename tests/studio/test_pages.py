@@ -15,7 +15,7 @@ def test_no_request_leaves_the_machine_and_no_name_is_looked_up(studio, page, tm
     folder = Path(os.environ.get("TENFOLD_SCREENSHOTS", tmp_path))
     for width in (1280, 400):
         page.set_viewport_size({"width": width, "height": 900})
-        for name in ("", "udrl", "semgrad", "judge", "reactions", "sample"):
+        for name in ("", "udrl", "semgrad", "judge", "reactions", "facts", "sample"):
             page.goto(f"{studio.url}/{name}")
             page.get_by_role("heading", level=1).wait_for()
             page.wait_for_load_state("networkidle")

@@ -1,11 +1,14 @@
-"""What a page made for a visitor, kept for a while under a word that nobody can guess."""
+"""What a page made for a visitor: kept for a while under a word that nobody can guess, and files to download."""
 
+import os
 import secrets
+import tempfile
 import threading
 from collections import OrderedDict
+from pathlib import Path
 from typing import Generic, TypeVar
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "private_folder"]
 
 Kept = TypeVar("Kept")
 
@@ -38,3 +41,10 @@ class Keeper(Generic[Kept]):
             if found is not None and word:
                 self._kept.move_to_end(word)
         return found
+
+
+def private_folder() -> Path:
+    """A new folder below Gradio's private one: the middleware gives a file in it to the browser that gets its path."""
+    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / secrets.token_hex(16)
+    folder.mkdir(parents=True, mode=0o700)
+    return folder

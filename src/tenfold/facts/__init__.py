@@ -5,7 +5,7 @@ gathers from the rows, by attention, what drives each slot; a selective recurren
 published scan forgets what is older than some 16 steps and sees the future; ours is exact, causal, and the same at once, in
 chunks and frame by frame. `invariant=True` makes the invariance to the order of the rows a contract.
 
-The system is under way: the layer is here, forecasting, objects and the page are not.
+The layer and forecasting are here, graphs too; objects in videos are not.
 
 | file | holds |
 |---|---|
@@ -19,9 +19,24 @@ The system is under way: the layer is here, forecasting, objects and the page ar
 | `network.py` | the paper's forecaster, and its published weights |
 | `series.py` | users' tables as series of one clock, and what is wrong with them |
 | `windows.py` | windows of series, scaling, and where the benchmark's parts lie |
+| `covariates.py` | rows beside the series: covariates, marks of the calendar |
+| `residual.py` | what a forecaster computes: a linear forecast, and what slots add to it |
+| `intervals.py` | conformal intervals, and how often they hold |
+| `synthetic.py` | `town_meters`: a made-up town, for the tour and the shipped model |
+| `settings.py` | how a forecaster is built and trained |
+| `fitting.py` | a table -> a trained forecaster |
+| `trained.py` | a trained forecaster as one value, and on disk |
+| `forecasting.py` | `Forecaster`: fit, predict, evaluate, save and load |
+| `evaluation.py` | the benchmark as a table: models, files, horizons, seeds |
+| `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |
 | `graphs.py` | series on the nodes of a graph, its edges as the router's mask |
 | `graph_rivals.py` | what a forecast on a graph is compared with |
+| `recall.py` | a test of memory, and the models that take it |
+| `costs.py` | what a layer costs at any length and number of rows, beside attention |
+| `visit.py` | a visit to the page |
+| `views.py` | what is shown of a table beside a forecast |
+| `pictures.py` | Plotly pictures |
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 
@@ -29,21 +44,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tenfold.facts.forecasting import Evaluation, Forecaster
     from tenfold.facts.invariance import check_invariance
     from tenfold.facts.layer import FACTS, LayerState, Output
     from tenfold.facts.network import load_reference_forecaster
     from tenfold.facts.recurrence import scan
+    from tenfold.facts.synthetic import town_meters
 
-__all__ = ["FACTS", "LayerState", "Output", "check_invariance", "load_reference_forecaster", "scan"]
+__all__ = [
+    "FACTS", "Evaluation", "Forecaster", "LayerState", "Output", "check_invariance", "load_reference_forecaster", "scan",
+    "town_meters",
+]  # fmt: skip
 
 # No file bears the name of a public function: an imported sub-module would take its place here.
 _HOME = {
     "FACTS": "layer",
+    "Evaluation": "forecasting",
+    "Forecaster": "forecasting",
     "LayerState": "layer",
     "Output": "layer",
     "check_invariance": "invariance",
     "load_reference_forecaster": "network",
     "scan": "recurrence",
+    "town_meters": "synthetic",
 }
 
 

@@ -1,15 +1,16 @@
 """How much a model's output depends on the order of its input rows."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from tenfold.core.errors import BadInput
 
-__all__ = ["Invariance", "check_invariance"]
+__all__ = ["Invariance", "OverRows", "check_invariance"]
 
 
 class Invariance(NamedTuple):
@@ -24,9 +25,18 @@ class Invariance(NamedTuple):
     per_frame: float
 
 
+@runtime_checkable
+class OverRows(Protocol):
+    """A model that makes rows of its input before it mixes them, as `Forecaster` does."""
+
+    def over_rows(self, x: Any, /) -> tuple[Callable[[Tensor], Any], Tensor]:
+        """The rest of the model as a function of rows (batch, time, rows, features), and those of x."""
+        ...
+
+
 def check_invariance(
-    model: nn.Module | Callable[[Tensor], Any],
-    x: Float[Tensor, "batch time rows *features"],
+    model: nn.Module | Callable[[Tensor], Any] | OverRows,
+    x: Float[Tensor | np.ndarray, "batch time rows *features"],
     *,
     orders: int = 3,
     seed: int = 0,
@@ -35,7 +45,8 @@ def check_invariance(
 
     Args:
         model: takes x; gives a tensor, or several of which the first counts. Its outputs must not be rows themselves.
-            A module is measured in evaluation mode.
+            A module is measured in evaluation mode. Of a `Forecaster` the rows that its router reads are shuffled, each with
+            its name's key: series at a frame come in any order, and forecasts go by name.
         x: input with time on axis 1 and rows on axis 2.
         orders: random orders of each kind; the largest change counts.
         seed: of the orders.
@@ -43,6 +54,9 @@ def check_invariance(
     Raises:
         BadInput: x has no such axes, or but one row.
     """
+    if isinstance(model, OverRows):
+        model, x = model.over_rows(x)
+    x = torch.as_tensor(x)
     if x.dim() < 3 or x.shape[2] < 2:
         raise BadInput(f"x has shape {tuple(x.shape)}; it must be (batch, time, rows, ...) with at least 2 rows.")
     draw = torch.Generator().manual_seed(seed)

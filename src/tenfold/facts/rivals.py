@@ -1,7 +1,8 @@
 """The models that a forecast is compared with, in one harness: (batch, look_back, series) -> (batch, horizon, series).
 
-Last value and seasonal naive have nothing to learn. DLinear and RLinear are linear maps of the past; PatchTST and
-iTransformer attend over patches of time and over series; the small S-Mamba goes through the series with our scan, both ways.
+Last value and seasonal naive have nothing to learn, least squares are solved at once. DLinear and RLinear are linear maps of
+the past; PatchTST and iTransformer attend over patches of time and over series; the small S-Mamba goes through the series
+with our scan, both ways.
 """
 
 import math
@@ -14,8 +15,20 @@ from torch.nn import functional as F
 
 from tenfold.core.errors import BadInput
 from tenfold.facts.recurrence import scan
+from tenfold.facts.windows import Windows, least_squares
 
-__all__ = ["RIVALS", "DLinear", "ITransformer", "LastValue", "PatchTST", "RLinear", "SMamba", "SeasonalNaive", "rival"]
+__all__ = [
+    "RIVALS",
+    "DLinear",
+    "ITransformer",
+    "LastValue",
+    "LeastSquares",
+    "PatchTST",
+    "RLinear",
+    "SMamba",
+    "SeasonalNaive",
+    "rival",
+]
 
 _EPS = 1e-5
 
@@ -40,6 +53,23 @@ class SeasonalNaive(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch look_back series"]) -> Float[Tensor, "batch horizon series"]:
         return x[:, -self.period :].repeat(1, math.ceil(self.horizon / self.period), 1)[:, : self.horizon]
+
+
+class LeastSquares(nn.Module):
+    """One linear map of time and an intercept, shared by all series, at its ridge solution; all that DLinear can express."""
+
+    def __init__(self, look_back: int, horizon: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(look_back, horizon).requires_grad_(False)
+
+    def forward(self, x: Float[Tensor, "batch look_back series"]) -> Float[Tensor, "batch horizon series"]:
+        return self.map(x.transpose(1, 2)).transpose(1, 2)
+
+    def solve(self, windows: Windows, ridge: float = 1e-3) -> None:
+        """Fit to all windows; `ridge` is added to the diagonal, as a share of its mean."""
+        found = least_squares(((F.pad(past.mT, (0, 1), value=1.0), future.mT) for past, future in windows.batches()), ridge)
+        self.map.weight.copy_(found[:, :-1])
+        self.map.bias.copy_(found[:, -1])
 
 
 class DLinear(nn.Module):
@@ -161,8 +191,8 @@ class _BothWays(nn.Module):
 
 
 RIVALS: dict[str, Callable[..., nn.Module]] = {
-    "last value": LastValue, "seasonal naive": SeasonalNaive, "DLinear": DLinear, "RLinear": RLinear, "PatchTST": PatchTST,
-    "iTransformer": ITransformer, "S-Mamba": SMamba,
+    "last value": LastValue, "seasonal naive": SeasonalNaive, "least squares": LeastSquares, "DLinear": DLinear,
+    "RLinear": RLinear, "PatchTST": PatchTST, "iTransformer": ITransformer, "S-Mamba": SMamba,
 }  # fmt: skip
 
 

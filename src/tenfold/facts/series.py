@@ -15,7 +15,7 @@ from tenfold.core.errors import BadInput
 from tenfold.core.extras import require
 from tenfold.core.files import read_npz
 
-__all__ = ["Fill", "Series", "read_series", "series_of"]
+__all__ = ["Fill", "Series", "Table", "as_series", "read_series", "series_of"]
 
 Fill = Literal["refuse", "forward", "linear", "mask"]
 FILLS: tuple[Fill, ...] = ("refuse", "forward", "linear", "mask")
@@ -35,12 +35,14 @@ class Series:
         names: of the series.
         times: T rising times a constant step apart; None if the table had none.
         notes: what a user should know of the data.
+        clock: name of the column of times; None if the table had none.
     """
 
     values: np.ndarray
     names: tuple[str, ...]
     times: pd.DatetimeIndex | None = None
     notes: tuple[str, ...] = ()
+    clock: str | None = None
 
     def after(self, steps: int) -> pd.DatetimeIndex | pd.RangeIndex:
         """The next times; numbers of rows if there are no times."""
@@ -61,6 +63,39 @@ class Series:
                 f"There is no column {', '.join(map(repr, missing))}.", f"The columns are: {', '.join(self.names)}."
             )
         return replace(self, values=self.values[:, [self.names.index(name) for name in names]], names=tuple(names))
+
+    def between(self, start: int, stop: int) -> "Series":
+        """The rows from `start` to before `stop`."""
+        times = None if self.times is None else self.times[start:stop]
+        return replace(self, values=self.values[start:stop], times=times)
+
+    def followed_by(self, later: "Series") -> "Series":
+        """One table of two.
+
+        Raises:
+            BadInput: the second lacks a series, or does not go on where the first ends.
+        """
+        later = later.chosen(self.names)
+        times = None
+        if self.times is not None and later.times is not None:
+            if bool(later.times[0] != self.after(1)[0]):
+                raise BadInput(
+                    f"The second table begins at {later.times[0]}; the first ends at {self.times[-1]}.",
+                    "It must go on with the next step.",
+                )
+            times = self.times.append(later.times)
+        notes = tuple(dict.fromkeys((*self.notes, *later.notes)))
+        return replace(self, values=np.concatenate((self.values, later.values)), times=times, notes=notes)
+
+
+Table = pd.DataFrame | Series | str | os.PathLike[str]
+
+
+def as_series(table: Table, *, fill: Fill = "refuse") -> Series:
+    """A pandas frame, a path, or series themselves; errors as of `read_series`."""
+    if isinstance(table, Series):
+        return table
+    return series_of(table, fill=fill) if isinstance(table, pd.DataFrame) else read_series(table, fill=fill)
 
 
 def read_series(
@@ -126,7 +161,7 @@ def series_of(
     values = np.stack([_numbers(frame[name], name, source) for name in kept], 1)
     times = None if clock is None or time == _NO_TIME else _times(frame[clock], clock, source)
     values, more = _filled(values, kept, fill, source)
-    return Series(values, tuple(kept), times, (*more, *_remarks(values, kept)))
+    return Series(values, tuple(kept), times, (*more, *_remarks(values, kept)), None if times is None else clock)
 
 
 def _read_text(file: Path) -> tuple[Any, list[str]]:
@@ -242,7 +277,8 @@ def _times(column: Any, name: str, source: str) -> pd.DatetimeIndex:
 
 
 def _step(times: pd.DatetimeIndex) -> Any:
-    return pd.infer_freq(times) or times[-1] - times[-2]
+    named = pd.infer_freq(times)
+    return times[-1] - times[-2] if named is None else named
 
 
 def _numbers(column: Any, name: str, source: str) -> np.ndarray:

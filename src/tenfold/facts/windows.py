@@ -1,14 +1,16 @@
 """Windows of series, and the Time-Series-Library's protocol: where training, validation and test lie (spec section 1.7)."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from tenfold.core.errors import BadInput
 
-__all__ = ["PROTOCOLS", "Borders", "Scaler", "Windows", "borders_of"]
+__all__ = ["PROTOCOLS", "Borders", "Scaler", "Windows", "borders_of", "least_squares"]
 
 
 class Borders(NamedTuple):
@@ -76,10 +78,38 @@ class Windows:
     def __len__(self) -> int:
         return len(self._all)
 
+    def batches(self, size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+        """All windows in order, so many at once."""
+        for start in range(0, len(self), size):
+            past, future = self[slice(start, start + size)]
+            yield past.contiguous(), future
+
     def __getitem__(self, which: Tensor | np.ndarray | slice) -> tuple[Tensor, Tensor]:
         """Pasts (windows, look_back, series) and futures (windows, horizon, series)."""
         chosen = self._all[torch.as_tensor(which) if isinstance(which, np.ndarray) else which]
         return chosen[:, : self.look_back], chosen[:, self.look_back :]
+
+
+def least_squares(
+    pairs: Iterable[tuple[Tensor, Tensor]], ridge: float, *, own: bool = False
+) -> Float[Tensor, "*maps outputs inputs"]:
+    """The linear map with the least squared error over all rows, from their products, so that rows need not be kept.
+
+    Args:
+        pairs: inputs (windows, series, inputs) and outputs (windows, series, outputs); rows with a missing output do not
+            count.
+        ridge: added to the diagonal, as a share of its mean.
+        own: give a first axis: the map of all series together, then each series' own.
+    """
+    left = right = torch.zeros(())
+    for rows, wanted in pairs:
+        whole = wanted.isfinite().all(-1, keepdim=True)
+        known, truth = (part.where(whole, 0).double().transpose(0, 1) for part in (rows, wanted))
+        left, right = left + known.mT @ known, right + known.mT @ truth
+    left, right = (torch.cat((part.sum(0, keepdim=True), part)) if own else part.sum(0) for part in (left, right))
+    diagonal = left.diagonal(dim1=-2, dim2=-1)
+    diagonal.add_(ridge * diagonal.mean(-1, keepdim=True).clamp_min(1e-12))
+    return torch.linalg.solve(left, right).mT.float()
 
 
 _HOURS = 30 * 24

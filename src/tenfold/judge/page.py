@@ -1,14 +1,11 @@
 """The page of the judge: drop workspaces and requirements, look at every verdict's evidence, put your own in its place."""
 
-import os
-import secrets
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from tenfold.core.keeping import private_folder
 from tenfold.core.sentences import sentences
 
 __all__ = ["build"]
@@ -155,7 +152,7 @@ def _views(visit: Any, place: int) -> list[Any]:
     return [
         summary_html(visit, place),
         dag_figure(visit.report(place)),
-        gr.update(value=str(report_file(visit, place, _private_folder())), interactive=True),
+        gr.update(value=str(report_file(visit, place, private_folder())), interactive=True),
         gr.update(choices=rows, value=rows[0][1]),
         visit.verdicts.get((place, rows[0][1]), JUDGES),
     ]
@@ -183,7 +180,7 @@ def _own(word: str, place: int, identity: str, verdict: str) -> list[Any]:
     visit = kept(word)
     place = _place(visit, place)
     verdict_set(visit, place, identity, verdict)
-    path = labels_file(visit, _private_folder())
+    path = labels_file(visit, private_folder())
     summary, dag, report, *_ = _views(visit, place)
     return [
         summary,
@@ -216,10 +213,3 @@ def _first_evidence(visit: Any, place: int) -> str:
 def _place(visit: Any, place: Any) -> int:
     """A place that the visit has, whatever the browser sent."""
     return place if isinstance(place, int) and 0 <= place < len(visit.reports) else 0
-
-
-def _private_folder() -> Path:
-    """A new folder below Gradio's private one: the middleware gives the file to the browser that gets its path."""
-    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / secrets.token_hex(16)
-    folder.mkdir(parents=True, mode=0o700)
-    return folder

@@ -1,14 +1,11 @@
 """The page of reactions: paste or draw, watch the calls, see what was copied, break molecules down, answer a file."""
 
-import os
-import secrets
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from tenfold.core.keeping import private_folder
 from tenfold.core.sentences import sentences
 
 __all__ = ["build"]
@@ -165,7 +162,7 @@ def _filed(file: str | None, column: str, task: str, n: float, decoder: str) -> 
     from tenfold.reactions.visit import answer_file
 
     yield ["Reading ...", gr.update(value=None, interactive=False), ""]
-    out = _private_folder() / "predictions.csv"
+    out = private_folder() / "predictions.csv"
     for item in watched(lambda tell: answer_file(file, column, task, int(n), decoder, out, tell)):
         if isinstance(item, Finished):
             done = item.result
@@ -203,10 +200,3 @@ def _edited(text: str, task: str) -> str:
     from tenfold.reactions.sketcher import molfile
 
     return molfile(read_query(text, task).smiles)
-
-
-def _private_folder() -> Path:
-    """A new folder below Gradio's private one: the middleware gives the file to the browser that gets its path."""
-    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / secrets.token_hex(16)
-    folder.mkdir(parents=True, mode=0o700)
-    return folder

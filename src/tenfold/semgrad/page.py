@@ -1,15 +1,12 @@
 """The page of semgrad: choose a task or upload a graph, optimise its instructions, look at every value, advice and edit."""
 
 import html
-import os
-import secrets
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from tenfold.core.keeping import private_folder
 from tenfold.core.sentences import sentences
 
 __all__ = ["build"]
@@ -181,7 +178,7 @@ def _pictures(made: Any) -> list[Any]:
 def _finished(made: Any) -> list[Any]:
     from tenfold.semgrad.visit import keep
 
-    folder = _private_folder()
+    folder = private_folder()
     best = made.best.save(folder / "best.json")
     report = made.report(folder)
     steps = [(f"step {item.step}", item.step) for item in made.history]
@@ -289,10 +286,3 @@ def _table(columns: tuple[str, str], rows: list[tuple[str, str]]) -> str:
 
 def _note(words: str) -> str:
     return f'<div class="semgrad"><p>{html.escape(words)}</p></div>'
-
-
-def _private_folder() -> Path:
-    """A new folder below Gradio's private one: the middleware gives the file to the browser that gets its path."""
-    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / secrets.token_hex(16)
-    folder.mkdir(parents=True, mode=0o700)
-    return folder

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from tenfold.core.keeping import private_folder
 from tenfold.core.sentences import sentences
 
 __all__ = ["build"]
@@ -78,7 +79,7 @@ def _show(*values: Any) -> list[Any]:
     updates = len(result.objective) - 1
     goal, steps, after = min(goal, mdp.goals - 1), min(steps, mdp.horizon), min(after, updates)
     report = describe(mdp, result, epsilon=settings[6], name=f"{settings[0]}, horizon {mdp.horizon}")
-    saved = write_atomic(_private_folder() / "stability.html", report.to_html())
+    saved = write_atomic(private_folder() / "stability.html", report.to_html())
     return [
         objective_figure({"relabel and fit, exact": result.objective.tolist()}, result.optimum.objective),
         _arrows(mdp, result, goal, steps, after),
@@ -161,14 +162,3 @@ def _grid_rows(text: str) -> list[str]:
     if sum(map(len, rows)) > 100:
         raise BadInput("The page takes grids of at most 100 cells.", "Use udrl.environments.grid in Python for larger ones.")
     return rows
-
-
-def _private_folder() -> Path:
-    """A new folder below Gradio's private one: the middleware gives the file to the browser that gets its path."""
-    import os
-    import secrets
-    import tempfile
-
-    folder = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()) / secrets.token_hex(16)
-    folder.mkdir(parents=True, mode=0o700)
-    return folder
