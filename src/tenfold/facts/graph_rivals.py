@@ -48,6 +48,7 @@ class GraphConvolutionGRU(nn.Module):
         """
         super().__init__()
         spread = torch.from_numpy(adjacency.astype(np.float32))
+        self.spread: Tensor
         self.register_buffer("spread", spread / spread.sum(1, keepdim=True), persistent=False)
         self.size = size
         self.gates, self.candidate = nn.Linear(2 * (1 + size), 2 * size), nn.Linear(2 * (1 + size), size)

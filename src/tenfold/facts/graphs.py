@@ -73,18 +73,20 @@ class GraphForecaster(nn.Module):
         super().__init__()
         nodes = len(adjacency)
         mask = torch.zeros(1, nodes, nodes).masked_fill(~torch.from_numpy(adjacency), -torch.inf)
+        self.mask: Tensor
         self.register_buffer("mask", mask, persistent=False)
         self.embed, self.node = nn.Linear(1, size), nn.Parameter(0.1 * torch.randn(nodes, size))
         self.facts = FACTS(size, nodes, nodes, size, output_parameters=True)
-        self.norm, self.head = nn.LayerNorm(size), nn.Linear(size, horizon)
+        self.norm, self.look = nn.LayerNorm(size), nn.Linear(look_back, size)
+        self.mix, self.head = nn.Sequential(nn.Linear(2 * size, size), nn.GELU()), nn.Linear(size, horizon)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.own = NodeRidge(nodes, look_back, horizon)
 
     def forward(self, x: Float[Tensor, "batch look_back nodes"]) -> Float[Tensor, "batch horizon nodes"]:
         rows = self.embed(x.unsqueeze(-1)) + self.node
-        slots = self.facts(rows, self.mask.expand(len(x), -1, -1)).y[:, -1]
-        return self.own(x) + self.head(self.norm(slots)).transpose(1, 2)
+        slots = self.norm(self.facts(rows, self.mask.expand(len(x), -1, -1)).y[:, -1])
+        return self.own(x) + self.head(self.mix(torch.cat((slots, self.look(x.mT)), -1))).transpose(1, 2)
 
 
 class GraphScore(NamedTuple):
