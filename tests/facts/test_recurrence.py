@@ -168,3 +168,21 @@ for dtype in (torch.float32, torch.float64):
         torch.testing.assert_close(left, right, rtol=0, atol=1e-5 if dtype == torch.float32 else 1e-12)
 """
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "TRITON_INTERPRET": "1"}, timeout=120)
+
+
+def test_without_triton_the_loop_runs_and_that_is_said_once(monkeypatch, caplog):
+    import sys
+
+    from tenfold import facts
+    from tenfold.facts import recurrence
+
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "tenfold.facts.recurrence_gpu", raising=False)
+    monkeypatch.delattr(facts, "recurrence_gpu", raising=False)
+    recurrence._kernels.cache_clear()
+    assert recurrence._kernels() is None
+    assert recurrence._kernels() is None
+    assert [record.message for record in caplog.records] == [
+        "Triton is not installed: scans on the GPU are the same, and slow."
+    ]
+    recurrence._kernels.cache_clear()

@@ -92,7 +92,7 @@ SIZES = {
     "laptop": Size(_SHAPES, _CURVE, _ROWS, 4096, 9_000, (16, 64), 400, 3, ("ETTh1",), (96,), 0.3, _ALL, 1500, 1500),
     "full-cpu": Size(_SHAPES, _CURVE, _ROWS, 65_536, 9_000, _LONG, 600, 3, tuple(FILES), HORIZONS, 2.0, _ALL, 4000, 10_000),
     "gpu": Size(_SHAPES, _CURVE, _ROWS, 65_536, 9_000, _LONG, 600, 3, tuple(FILES), HORIZONS, 5.0, _ALL, 4000, 20_000, 64),
-    "paper": Size(_SHAPES, _CURVE, _ROWS, 65_536, 9000, _LONG, 600, 5, tuple(FILES), HORIZONS, 30.0, _ALL, 4000, 160_000, 64),
+    "paper": Size(_SHAPES, _CURVE, _ROWS, 65_536, 9_000, _LONG, 600, 5, tuple(FILES), HORIZONS, 30, _ALL, 4000, 160_000, 64),
 }  # fmt: skip
 
 

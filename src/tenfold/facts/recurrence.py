@@ -7,6 +7,8 @@ on a processor than any parallel form, for it touches each number once (4 stream
 is the published formula, for parity with published numbers only.
 """
 
+import logging
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import torch
@@ -58,12 +60,21 @@ def scan(
     return torch.ops.tenfold.facts_scan(log_decay, drive, initial, is_learning)[0].to(kept)
 
 
+@lru_cache(maxsize=1)
+def _kernels() -> Any:
+    """The Triton kernels; None, which is said once, where there is no Triton: then the loop through time runs on the GPU."""
+    try:
+        from tenfold.facts import recurrence_gpu
+    except ImportError:
+        logging.getLogger(__name__).warning("Triton is not installed: scans on the GPU are the same, and slow.")
+        return None
+    return recurrence_gpu
+
+
 def _forward(log_decay: Tensor, drive: Tensor, initial: Tensor, is_learning: bool) -> tuple[Tensor, Tensor]:
     """States, and the decays for the backward pass (nothing if not learning)."""
-    if drive.is_cuda:
-        from tenfold.facts.recurrence_gpu import forward
-
-        return forward(log_decay, drive, initial, is_learning)
+    if drive.is_cuda and (kernels := _kernels()) is not None:
+        return kernels.forward(log_decay, drive, initial, is_learning)
     states = torch.empty_like(drive, memory_format=torch.contiguous_format)
     kept = torch.empty_like(states) if is_learning else states.new_empty(0)
     before = initial
@@ -83,10 +94,8 @@ def _forward_shapes(log_decay: Tensor, drive: Tensor, initial: Tensor, is_learni
 
 def _backward(gradient: Tensor, decays: Tensor, states: Tensor, initial: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of log_decay, drive and initial: g_t = dL/dz_t + a_{t+1} g_{t+1}; db_t = g_t; dl_t = a_t z_{t-1} g_t."""
-    if gradient.is_cuda:
-        from tenfold.facts.recurrence_gpu import backward
-
-        return backward(gradient, decays, states, initial)
+    if gradient.is_cuda and (kernels := _kernels()) is not None:
+        return kernels.backward(gradient, decays, states, initial)
     of_drive, of_decay = torch.empty_like(states), torch.empty_like(states)
     later_decay, later = torch.zeros_like(initial), torch.zeros_like(initial)
     for steps in reversed(_blocks(states)):
