@@ -24,7 +24,7 @@ def test_list_names_ten_systems_and_says_which_are_ready(capsys):
     rows = json.loads(out)["systems"]
     assert code == 0
     assert [row["system"] for row in rows] == list(registry.SYSTEMS)
-    assert [row["system"] for row in rows if row["status"] == "ready"] == ["udrl", "semgrad", "judge", "reactions"]
+    assert [row["system"] for row in rows if row["status"] == "ready"] == ["udrl", "semgrad", "facts", "judge", "reactions"]
     assert len(call(capsys, "list")[1].splitlines()) == 10
 
 

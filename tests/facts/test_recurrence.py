@@ -182,7 +182,6 @@ def test_without_triton_the_loop_runs_and_that_is_said_once(monkeypatch, caplog)
     recurrence._kernels.cache_clear()
     assert recurrence._kernels() is None
     assert recurrence._kernels() is None
-    assert [record.message for record in caplog.records] == [
-        "Triton is not installed: scans on the GPU are the same, and slow."
-    ]
+    (said,) = caplog.records
+    assert said.message.startswith("Triton is not installed")
     recurrence._kernels.cache_clear()

@@ -37,6 +37,8 @@ class Painted(NamedTuple):
 class SlotFilms(nn.Module):
     """Slots of films, what they paint, and how they go on."""
 
+    place: Tensor
+
     def __init__(self, binder: Binder, size: int = 32, slots: int = 5, dim: int = 32) -> None:
         """Set up.
 
@@ -64,7 +66,8 @@ class SlotFilms(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.patch = nn.Sequential(nn.Linear(dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         if binder == "facts":
-            self.gather, self.go_on = _FactsBinder(slots, dim), _FactsDynamics(slots, dim)
+            self.gather: nn.Module = _FactsBinder(slots, dim)
+            self.go_on: nn.Module = _FactsDynamics(slots, dim)
         elif binder == "slot attention":
             self.gather, self.go_on = SlotAttention(slots, dim), SlotTransformer(dim)
         else:
