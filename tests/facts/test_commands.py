@@ -75,6 +75,18 @@ def test_the_benchmark_is_a_table_that_goes_on_where_it_stopped(made):
     assert len((made / "table" / "results.jsonl").read_text().splitlines()) == 2
 
 
+def test_a_graph_is_a_table_of_methods_and_discs_are_one_of_models(tmp_path):
+    draw = np.random.default_rng(0).normal(size=(80, 3)).cumsum(0)
+    content = {"edges": [["a", "b"], ["b", "c"]], "node_ids": {"a": 0, "b": 1, "c": 2}, "FX": draw.tolist()}
+    (tmp_path / "g.json").write_text(json.dumps(content))
+    options = ("--seeds", 1, "--look-back", 4, "--period", 6, "--steps", 3, "--json")
+    rows = json.loads(call("graph", tmp_path / "g.json", *options)[0])
+    assert rows[0]["method"] == "last value"
+    assert all(row["mse"] > 0 for row in rows)
+    found = json.loads(call("discs", "--steps", 2, "--json")[0])
+    assert {row["model"] for row in found} >= {"FACTS", "pooled GRU", "constant velocity"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -228,6 +228,8 @@ def graph(
     horizon: Annotated[int, typer.Option(min=1, help="Steps to forecast.")] = 1,
     look_back: Annotated[int, typer.Option(min=1, help="Steps that models see.")] = 8,
     convention: Annotated[str, typer.Option(help="70/10/20, or published (train 20 %).")] = "70/10/20",
+    steps: Annotated[int, typer.Option(min=1, help="Of each training.")] = 300,
+    period: Annotated[int, typer.Option(min=1, help="Of the seasonal naive forecast, in steps.")] = 52,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 3,
     as_json: Json = False,
 ) -> None:
@@ -237,7 +239,15 @@ def graph(
     from tenfold.facts.graphs import METHODS, compare, read_graph
 
     how: Any = convention
-    found = compare(read_graph(file, series), horizon=horizon, look_back=look_back, convention=how, seeds=range(seeds))
+    found = compare(
+        read_graph(file, series),
+        horizon=horizon,
+        look_back=look_back,
+        convention=how,
+        seeds=range(seeds),
+        steps=steps,
+        period=period,
+    )
     errors = {name: [one.mse for one in found if one.method == name] for name in METHODS}
     rows = [{"method": name, "mse": fmean(of), "seeds": len(of)} for name, of in errors.items()]
     cells = [(row["method"], f"{row['mse']:.4f}", f"{row['mse'] ** 0.5:.4f}", row["seeds"]) for row in rows]
