@@ -83,7 +83,7 @@ def test_a_graph_is_a_table_of_methods_and_discs_are_one_of_models(tmp_path):
     rows = json.loads(call("graph", tmp_path / "g.json", *options)[0])
     assert rows[0]["method"] == "last value"
     assert all(row["mse"] > 0 for row in rows)
-    found = json.loads(call("discs", "--steps", 2, "--json")[0])
+    found = json.loads(call("discs", "--steps", 2, "--sequences", 100, "--json")[0])
     assert {row["model"] for row in found} >= {"FACTS", "pooled GRU", "constant velocity"}
 
 

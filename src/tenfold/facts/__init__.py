@@ -28,7 +28,6 @@ chunks and frame by frame. `invariant=True` makes the invariance to the order of
 | `evaluation.py` | the benchmark as a table: models, files, horizons, seeds |
 | `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |
-<<<<<<< HEAD
 | `graphs.py`, `graph_rivals.py` | series on the nodes of a graph, edges as the router's mask; the models beside it |
 | `discs.py`, `sprites.py` | discs that bounce, and films of such shapes with masks |
 | `disc_models.py` | where the discs will be, from unordered rows |
@@ -40,10 +39,6 @@ chunks and frame by frame. `invariant=True` makes the invariance to the order of
 | `visit.py` | a visit to the page |
 | `views.py` | what is shown of a table beside a forecast |
 | `pictures.py` | Plotly pictures |
-=======
-| `graphs.py` | series on the nodes of a graph, its edges as the router's mask |
-| `graph_rivals.py` | what a forecast on a graph is compared with |
->>>>>>> fbench
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 

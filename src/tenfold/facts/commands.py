@@ -205,6 +205,7 @@ def check_invariance(
 def discs(
     steps: Annotated[int, typer.Option(min=1, help="Of training FACTS; its rivals get four times as many.")] = 1500,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each model.")] = 1,
+    sequences: Annotated[int, typer.Option(min=1, help="To learn from.")] = 8000,
     as_json: Json = False,
 ) -> None:
     """Discs that bounce, seen as rows in no order: where will they be? FACTS beside GRUs and constant velocity."""
@@ -214,7 +215,8 @@ def discs(
 
     rows = []
     for name in DISC_MODELS:
-        runs = [foretell(name, seed, steps=steps if name == "FACTS" else 4 * steps) for seed in range(seeds)]
+        of = steps if name == "FACTS" else 4 * steps
+        runs = [foretell(name, seed, steps=of, sequences=sequences) for seed in range(seeds)]
         error, seconds = (fmean(getattr(run, part) for run in runs) for part in ("error", "seconds"))
         rows.append({"model": name, "error": error, "seconds": seconds, "parameters": runs[0].parameters})
     cells = [(row["model"], f"{row['error']:.4f}", f"{row['seconds']:.0f}", row["parameters"]) for row in rows]
