@@ -28,11 +28,11 @@ chunks and frame by frame. `invariant=True` makes the invariance to the order of
 | `evaluation.py` | the benchmark as a table: models, files, horizons, seeds |
 | `harness.py` | one way to train and score every forecaster |
 | `rivals.py` | the models that a forecast is compared with |
-<<<<<<< HEAD
 | `graphs.py`, `graph_rivals.py` | series on the nodes of a graph, edges as the router's mask; the models beside it |
 | `discs.py`, `sprites.py` | discs that bounce, and films of such shapes with masks |
 | `disc_models.py` | where the discs will be, from unordered rows |
 | `slots.py`, `slot_attention.py` | objects in films without labels: by FACTS, and by the rival |
+| `videos.py` | users' films as clips: CLEVRER, OBJ3D |
 | `rollout.py` | models of films trained, rolled out, scored |
 | `object_scores.py` | FG-ARI, FG-mIoU, PSNR, SSIM |
 | `recall.py` | a test of memory, and the models that take it |
@@ -40,10 +40,6 @@ chunks and frame by frame. `invariant=True` makes the invariance to the order of
 | `visit.py` | a visit to the page |
 | `views.py` | what is shown of a table beside a forecast |
 | `pictures.py` | Plotly pictures |
-=======
-| `graphs.py` | series on the nodes of a graph, its edges as the router's mask |
-| `graph_rivals.py` | what a forecast on a graph is compared with |
->>>>>>> fbench
 | `invariance.py` | `check_invariance`: how much the order of the rows changes, in numbers |
 """
 
