@@ -32,6 +32,7 @@ chunks and frame by frame. `invariant=True` makes the invariance to the order of
 | `discs.py`, `sprites.py` | discs that bounce, and films of such shapes with masks |
 | `disc_models.py` | where the discs will be, from unordered rows |
 | `slots.py`, `slot_attention.py` | objects in films without labels: by FACTS, and by the rival |
+| `videos.py` | users' films as clips: CLEVRER, OBJ3D |
 | `rollout.py` | models of films trained, rolled out, scored |
 | `object_scores.py` | FG-ARI, FG-mIoU, PSNR, SSIM |
 | `recall.py` | a test of memory, and the models that take it |
