@@ -88,10 +88,8 @@ def learned_from_videos(
     if data_set not in PROTOCOLS:
         raise BadInput(f"data set {data_set!r} is unknown.", f"Use one of: {', '.join(PROTOCOLS)}.")
     protocol = PROTOCOLS[data_set]
-    frames, held = (
-        sample_clips(find_videos(folder, part), protocol, count, seed)
-        for part, count in (("train", clips), ("test", tested))
-    )
+    frames = sample_clips(find_videos(folder, "train"), protocol, clips, seed)
+    held = sample_clips(find_videos(folder, "test"), protocol, tested, seed)
     nobody = np.zeros((*held.shape[:2], *held.shape[3:]), np.uint8)
     unseen = Film(held, nobody, np.zeros((*held.shape[:2], 0, 2)))
     return _trained(binder, frames, unseen, seed, steps, batch)
