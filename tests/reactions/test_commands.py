@@ -46,6 +46,30 @@ def test_an_option_or_a_file_that_is_refused_prints_no_table(tmp_path):
         assert out == ""
 
 
+def test_the_input_is_not_overwritten_by_its_answers(tmp_path):
+    path = tmp_path / "same.csv"
+    path.write_text("smiles\nCCO.CN\n")
+    _, _, error = call("predict", path, "-o", path)
+    assert error is not None
+    assert "is the input itself" in error.message
+    assert path.read_text() == "smiles\nCCO.CN\n"
+
+
+def test_a_file_that_is_refused_whole_leaves_nothing_beside_the_output(tmp_path):
+    (tmp_path / "in.csv").write_text("a,b\nCCO,CN\n")
+    _, _, error = call("predict", tmp_path / "in.csv", "--column", "none", "-o", tmp_path / "out.csv")
+    assert error is not None
+    assert [one.name for one in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_rows_that_cannot_be_verified_are_named(tmp_path):
+    (tmp_path / "in.smi").write_text("CCO.CN\nC1CC\n")
+    _, said, error = call("verify", tmp_path / "in.smi", "--max-length", 8)
+    assert error is not None
+    assert error.message == "1 of 2 rows failed; they are named above."
+    assert "row 2: Ring 1 is opened but never closed" in said
+
+
 def test_a_list_has_n_answers_by_rank():
     out, _, error = call("retro", "CCO.CC(=O)Cl", "--n", 3, "--search", "beam", "--max-length", 8, "--json")
     assert error is None

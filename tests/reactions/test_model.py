@@ -37,6 +37,12 @@ def test_a_query_gives_an_answer_and_a_list_gives_a_list(model):
     assert one.smiles
 
 
+def test_what_is_no_text_and_no_list_of_texts_is_refused(model):
+    for wrong in (iter(["CCO.CN"]), None, 5, b"CCO", ["CCO.CN", 3]):
+        with pytest.raises(BadInput, match="a text or a list of texts"):
+            model.predict(wrong)
+
+
 def test_an_answer_at_the_length_limit_is_flagged_and_never_empty(model):
     one = model.predict("CCO.CC(=O)Cl", max_length=3)
     assert one.truncated

@@ -65,3 +65,12 @@ def test_the_noam_schedule_is_that_of_the_paper_up_to_its_peak():
     config = TrainConfig(steps=100, schedule="noam", warmup=10)
     wanted = [min(step**-0.5, step * 10**-1.5) * math.sqrt(10) for step in range(1, 60)]
     assert [_factor(config, step) for step in range(59)] == pytest.approx(wanted)
+
+
+def test_a_shape_is_given_in_order_or_by_name_and_a_wrong_one_is_refused_in_a_sentence():
+    assert TransformerConfig(30, 16, 2, 1, 1, 32) == TransformerConfig(
+        vocabulary_size=30, d_model=16, heads=2, encoder_layers=1, decoder_layers=1, feedforward=32
+    )
+    for shape, named in (((30, 15, 2), {}), ((30,), {"vocabulary_size": 4}), ((), {}), (range(10), {})):
+        with pytest.raises(BadInput):
+            TransformerConfig(*shape, **named)

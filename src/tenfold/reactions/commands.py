@@ -1,5 +1,6 @@
 """The `tenfold reactions` commands that read files and answer: parse, call, print."""
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -68,6 +69,8 @@ def _answering(task: str, answers: int, at_once: int) -> Callable[..., None]:
         from tenfold.reactions.model import load
         from tenfold.reactions.streaming import stream
 
+        if out is not None and os.path.exists(source) and out.exists() and os.path.samefile(source, out):
+            raise BadInput(f"{out} is the input itself.", "Write to another file.")
         asked = answer_as(decoding if n == 1 else search, n, max_length, time_limit, unknown, strip_salts)
         loaded = load(model, device=device, drafts=drafts)
         if loaded.task != task:
@@ -112,6 +115,8 @@ def verify(
 
     texts = texts_of(source, column, form, limit)
     found = compare(load(model, device=device, remember=0), texts, n=n, max_length=max_length, batch_size=batch_size)
+    for words in found.errors:
+        say(words)
     lines = [f"row {one.row}: {one.plain} | {one.fast} (gap {one.gap:.2g})" for one in found.differences]
     emit(found.to_dict(), as_json, "\n".join([found.sentence(), *lines]))
     if not found.is_equal:

@@ -451,7 +451,11 @@ def _noted(answer: Prediction, query: Query) -> Prediction:
 
 
 def _listed(smiles: str | Sequence[str]) -> Sequence[str]:
-    return [smiles] if isinstance(smiles, str) else smiles
+    if isinstance(smiles, str):
+        return [smiles]
+    if not isinstance(smiles, Sequence) or not all(isinstance(one, str) for one in smiles):
+        raise BadInput(f"SMILES must be a text or a list of texts, not {type(smiles).__name__}.")
+    return smiles
 
 
 def _hearing(group: Sequence[str], tell: "Tell | None") -> dict[str, Any]:

@@ -6,11 +6,11 @@ This file is the network as it is trained, over whole sequences; `cached.py` run
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -46,6 +46,22 @@ class TransformerConfig(BaseModel):
     norm: Literal["post", "pre"] = "post"
     dropout: float = Field(default=0.1, ge=0, lt=1)
     positions: int = Field(default=512, ge=2)
+
+    def __init__(self, *shape: Any, **named: Any) -> None:
+        """Take the attributes in their order, or by name.
+
+        Raises:
+            BadInput: one is unknown, missing, given twice or out of range.
+        """
+        given = dict(zip(type(self).model_fields, shape, strict=False))
+        if len(given) < len(shape) or given.keys() & named.keys():
+            raise BadInput("TransformerConfig got an argument too many, or one twice.")
+        try:
+            super().__init__(**given, **named)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"])) or "The shape"
+            raise BadInput(f"{name} is wrong: {first['msg']}.") from error
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> "TransformerConfig":

@@ -274,8 +274,11 @@ class _Output:
             raise cannot_write(self.part, error) from error
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.file.close()
+        if kind is not None and not self.done and not self.rows:  # nothing to go on from
+            self.part.unlink(missing_ok=True)
+            self.journal.unlink(missing_ok=True)
 
     def skip(self, chunks: Iterator[list[Row]]) -> Iterator[list[Row]]:
         """Pass over the chunks that are done, after a look whether they are still the same."""

@@ -59,7 +59,7 @@ class Verified:
     Attributes:
         plain, fast: the two decodings.
         rows: queries compared.
-        failed: queries that cannot be used.
+        errors: rows that cannot be used, each with its reason.
         differences: queries whose answers differ.
         plain_calls, fast_calls: of the decoder, a query.
         plain_seconds, fast_seconds: of the processor, a query.
@@ -68,12 +68,17 @@ class Verified:
     plain: str
     fast: str
     rows: int
-    failed: int
+    errors: tuple[str, ...]
     differences: tuple[Difference, ...]
     plain_calls: float
     fast_calls: float
     plain_seconds: float
     fast_seconds: float
+
+    @property
+    def failed(self) -> int:
+        """Queries that cannot be used."""
+        return len(self.errors)
 
     @property
     def is_equal(self) -> bool:
@@ -84,6 +89,7 @@ class Verified:
         """As JSON values."""
         return {
             **asdict(self),
+            "failed": self.failed,
             "differences": [one._asdict() for one in self.differences],
             "equal": self.rows - len(self.differences),
             "is_equal": self.is_equal,
@@ -131,7 +137,7 @@ def verify(model: Model, texts: Sequence[str], *, n: int = 1, max_length: int = 
         plain=plain,
         fast=fast,
         rows=count,
-        failed=len(texts) - count,
+        errors=tuple(f"row {row}: {one}" for row, one in enumerate(plain_answers, 1) if isinstance(one, BadInput)),
         differences=tuple(one for one in found if one is not None),
         plain_calls=sum(one[2][0].calls for one in compared) / count,
         fast_calls=sum(one[3][0].calls for one in compared) / count,

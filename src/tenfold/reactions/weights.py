@@ -81,7 +81,7 @@ def read(name_or_folder: str | os.PathLike[str]) -> Stored:
     vocabulary = Vocabulary(tuple(tokens))
     try:
         config = TransformerConfig.model_validate(found.meta.get("config"))
-    except ValidationError as error:
+    except (BadInput, ValidationError) as error:
         raise BadInput(f"{folder / WEIGHTS} does not say the shape of its network.") from error
     if config.vocabulary_size != len(vocabulary):
         raise BadInput(
